@@ -227,7 +227,7 @@ def _balanced(text: str) -> bool:
     return all(text.count(a) == text.count(b) for a, b in ("()", "〈〉", "《》", "「」", "『』", "[]", "“”", "‘’"))
 
 
-def overlap(question: list[str], text: list[str]) -> float:
-    """Return the share of distinct question tokens that the text holds, 0..1."""
-    wanted = set(question)
-    return len(wanted & set(text)) / len(wanted) if wanted else 0.0
+def overlap_weight(weights: dict[str, float], held: set[str]) -> float:
+    """Return the share of the weight of a question's tokens that a text holds, 0..1."""
+    total = sum(weights.values())
+    return sum(w for t, w in weights.items() if t in held) / total if total else 0.0

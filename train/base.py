@@ -133,7 +133,7 @@ class MadeTrees(IterableDataset):
         yield from self._tree(asked.sentence, title if rng.random() < 0.7 else "", single)
 
     def _tree(self, text: str, title: str, questions: list[TreeQuestion]) -> Iterator[PromptTree]:
-        tree = prompt_tree(self.chat, text, title, questions, WEIGHTS, self.args.longest)
+        tree = prompt_tree(self.chat, [text], title, questions, WEIGHTS, self.args.longest)
         if tree:
             yield tree
 

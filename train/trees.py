@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from koqas.koqas_prompts import NO, YES, ChatFormat
+from koqas.koqas_prompts import ChatFormat
 
 IGNORED = -100
 
@@ -54,6 +54,14 @@ class PromptTree:
         self.weights += [0.0] * len(ids)
         return branch
 
+    def plant(self, other: "PromptTree") -> None:
+        """Append another tree beside this one; the two do not see each other."""
+        shift = len(self.parents)
+        self.parents += [p + shift if p >= 0 else -1 for p in other.parents]
+        self.branches += [b + shift for b in other.branches]
+        for name in ("input_ids", "positions", "targets", "weights", "lengths"):
+            getattr(self, name).extend(getattr(other, name))
+
     def learn(self, first: int, last: int, end: int, weight: float) -> None:
         """Set the loss on predicting tokens `first..last` (indices of this branch) and then `end` after them."""
         for at in range(first, last):
@@ -72,12 +80,12 @@ class LossWeights:
 
 
 def prompt_tree(
-    chat: ChatFormat, passage: str, title: str, questions: Sequence[TreeQuestion], weights: LossWeights, longest: int
+    chat: ChatFormat, passages: Sequence[str], title: str, questions: Sequence[TreeQuestion], weights: LossWeights, longest: int
 ) -> PromptTree | None:
-    """Tokenize a passage with its questions, or return None when it would not fit `longest` tokens."""
+    """Tokenize passages with their questions, or return None when they would not fit `longest` tokens."""
     tree = PromptTree()
-    yes, no = chat.content(YES)[0], chat.content(NO)[0]
-    root = tree.grow(-1, chat.context([passage], [title]))
+    yes, no = chat.label_ids()
+    root = tree.grow(-1, chat.context(passages, [title] * len(passages)))
     if weights.passage:
         first = len(chat.begin) + 1
         tree.learn(first, len(tree.input_ids), chat.ask[0], weights.passage)
@@ -100,12 +108,27 @@ def prompt_tree(
     return tree if len(tree.input_ids) <= longest else None
 
 
-def collate(trees: Sequence[PromptTree], pad: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+def pack(trees: Sequence[PromptTree], longest: int) -> list[PromptTree]:
+    """Plant trees side by side into sequences of at most `longest` tokens (first fit, in the given order)."""
+    packed: list[PromptTree] = []
+    for tree in trees:
+        # Only the newest few are looked at: enough to fill gaps, and linear in the number of trees.
+        for forest in packed[-16:]:
+            if len(forest.input_ids) + len(tree.input_ids) <= longest:
+                forest.plant(tree)
+                break
+        else:
+            packed.append(PromptTree())
+            packed[-1].plant(tree)
+    return packed
+
+
+def collate(trees: Sequence[PromptTree], pad: int) -> dict[str, torch.Tensor]:
     """Pad trees to one batch.
 
     Returns:
-        `input_ids`, `position_ids`, `targets`, `weights` of shape `(batch, length)` and `attention_mask`, additive,
-        of shape `(batch, 1, length, length)`.
+        `input_ids`, `position_ids`, `targets`, `weights` of shape `(batch, length)` and a boolean `attention_mask`
+        (True: sees) of shape `(batch, 1, length, length)`.
     """
     length = max(len(t.input_ids) for t in trees)
     batch: dict[str, Any] = {k: [] for k in ("input_ids", "position_ids", "targets", "weights", "attention_mask")}
@@ -115,13 +138,13 @@ def collate(trees: Sequence[PromptTree], pad: int, dtype: torch.dtype = torch.fl
         batch["position_ids"].append(tree.positions + [0] * gap)
         batch["targets"].append(tree.targets + [IGNORED] * gap)
         batch["weights"].append(tree.weights + [0.0] * gap)
-        batch["attention_mask"].append(_mask(tree, length, dtype))
+        batch["attention_mask"].append(_mask(tree, length))
     stacked = {k: torch.tensor(v) for k, v in batch.items() if k != "attention_mask"}
     return stacked | {"attention_mask": torch.stack(batch["attention_mask"])}
 
 
-def _mask(tree: PromptTree, length: int, dtype: torch.dtype) -> torch.Tensor:
-    """Return the additive mask `(1, length, length)`: a token sees earlier tokens of its own and ancestor branches."""
+def _mask(tree: PromptTree, length: int) -> torch.Tensor:
+    """Return the mask `(1, length, length)`: a token sees earlier tokens of its own and ancestor branches."""
     count = len(tree.parents)
     sees = torch.eye(count, dtype=torch.bool)
     for branch, parent in enumerate(tree.parents):
@@ -131,4 +154,4 @@ def _mask(tree: PromptTree, length: int, dtype: torch.dtype) -> torch.Tensor:
     allowed = torch.eye(length, dtype=torch.bool)
     size = len(tree.branches)
     allowed[:size, :size] |= sees[branch_of][:, branch_of] & torch.ones(size, size, dtype=torch.bool).tril()
-    return torch.zeros(length, length, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)[None]
+    return allowed[None]

@@ -1,0 +1,25 @@
+# make demo   index the sample documents and ask five questions
+# make test   run the tests
+# make style  ruff and mypy
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test style
+demo: $(VENV)/.installed
+	$(BIN)/python -m koqas.koqas_demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow and not gpu" tests
+
+style: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p koqas
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@echo "가상 환경을 만들고 패키지를 설치합니다 (installing into $(VENV); the first time takes minutes)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@

@@ -1,0 +1,71 @@
+"""The demo and the command line.
+
+    python -m koqas.koqas_demo                                   # five questions about the sample documents
+    python -m koqas.koqas_demo "질문" --documents DIR            # one question about your own folder
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from transformers import logging
+
+from .koqas_pipeline import KoQasPipeline, load, verify
+from .koqas_types import KoQasError
+
+ROOT = Path(__file__).resolve().parent
+SAMPLE = ROOT / "data_sample"
+
+
+def show(qa: KoQasPipeline, result: dict[str, Any]) -> None:
+    """Print a result: answer, summary, quotes with the answer marked, a usefulness bar for each document."""
+    write = sys.stdout.write
+    write(f"\n질문  {result['question']}\n답변  {result['answer']}\n")
+    if result["answered"]:
+        write(f"요약  {result['summary']}\n확신  {result['confidence']:.2f}\n")
+    for e in result["evidence"]:
+        quote = " ".join(e["quote"].split()).replace(result["answer"], f"⟦{result['answer']}⟧")
+        write(f"근거  {e['document']} [{e['start']}:{e['end']}] {quote}\n")
+    for d in result["documents"][:5]:
+        useful = d["usefulness"] or 0.0
+        bar = "█" * round(useful * 20)
+        write(f"  {'✔' if d['kept'] else ' '} {useful:4.2f} {bar:<20} {d['id']} #{d['chunk']}\n")
+    checked = verify(result, qa.index) if qa.index else False
+    write(f"      검증 {'통과' if checked else '실패'}, {result['timings']['total']:.2f}초\n")
+
+
+def sample_questions() -> list[str]:
+    """Return five sample questions, the last one not answered by the documents."""
+    rows = [json.loads(x) for x in (SAMPLE / "questions.jsonl").read_text("utf-8").splitlines() if x.strip()]
+    return [r["question"] for r in rows if r["answer"]][:4] + [r["question"] for r in rows if not r["answer"]][:1]
+
+
+def main() -> int:
+    """Run the demo or one question; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="ko-qas", description="문서에서 답을 찾습니다 (Korean open-book QA)")
+    parser.add_argument("question", nargs="*", help="질문; 없으면 예제를 실행합니다")
+    parser.add_argument("--documents", default=str(SAMPLE / "documents"), help=".txt, .md, .html 폴더나 저장된 색인")
+    parser.add_argument("--model", default=str(ROOT), help="저장소 폴더나 허브 id")
+    parser.add_argument("--threshold", type=float, default=None, help="유용성 문턱 0..1")
+    parser.add_argument("--json", action="store_true", help="결과를 JSON으로 출력합니다")
+    args = parser.parse_args()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        qa = load(args.model, args.documents, progress=True)
+        for question in args.question or sample_questions():
+            result = qa(question, threshold=args.threshold)
+            if args.json:
+                sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+            else:
+                show(qa, result)
+    except KoQasError as error:
+        sys.stderr.write(f"오류: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

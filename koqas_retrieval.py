@@ -1,0 +1,241 @@
+"""Find the chunks of the user's documents that may hold the answer: BM25 and dense vectors, fused by rank.
+
+Comes in: documents. Goes out: chunks with lexical, dense and fused scores. An index is a folder of plain
+formats (JSON, NumPy arrays, FAISS), written under a temporary name and renamed, so it is whole or absent.
+This module knows nothing about language models.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import bm25s
+import faiss
+import numpy as np
+from tqdm.auto import tqdm
+
+from .koqas_documents import read_documents, write_documents
+from .koqas_text import chunk_document, keywords, search_tokens, sentences_of, view_of
+from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha256_of
+
+INDEX_FILE = "koqas_index.json"
+RRF_CONSTANT = 60  # Cormack, Clarke and Buettcher 2009
+
+
+class DenseEncoder(Protocol):
+    """Anything that turns texts into rows of a float matrix, e.g. model2vec or sentence-transformers models."""
+
+    def encode(self, sentences: Sequence[str]) -> np.ndarray:
+        """Return an array of shape `(len(sentences), dimension)`."""
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """How documents are cut, tokenized and fused; part of an index's fingerprint.
+
+    Args:
+        max_chars (`int`): Largest chunk in characters.
+        lexical_weight (`float`): Weight of the BM25 ranking in the fusion.
+        dense_weight (`float`): Weight of the dense ranking (0 or no encoder: BM25 alone).
+        encoder (`str`): Fingerprint of the dense encoder, empty without one.
+    """
+
+    max_chars: int = 600
+    lexical_weight: float = 1.0
+    dense_weight: float = 0.2
+    encoder: str = ""
+
+    def fingerprint(self) -> str:
+        """Return a hash of all settings and of the text code's version."""
+        return sha256_of(json.dumps(asdict(self) | {"tokens": 1}, sort_keys=True))[:16]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question prepared for search: its BM25 tokens and the text for the dense encoder."""
+
+    tokens: list[str]
+    text: str
+
+
+def query_of(question: str, *, reformulated: bool = False) -> Query:
+    """Prepare a question; `reformulated` keeps only nouns, names and numbers, for a second search."""
+    text = view_of(question).text
+    if reformulated:
+        text = " ".join(keywords(text)) or text
+    tokens = [t for s in sentences_of(text) for t in search_tokens(s.tokens, s.text)]
+    return Query(tokens, text)
+
+
+class Index:
+    """Chunks of documents with a BM25 and a dense index over them.
+
+    Build one with `Index.build`, or read a saved one with `Index.load`.
+    """
+
+    def __init__(
+        self,
+        documents: list[Document],
+        chunks: list[Chunk],
+        lexical: bm25s.BM25,
+        dense: faiss.Index | None,
+        settings: IndexSettings,
+        encoder: DenseEncoder | None,
+    ) -> None:
+        self.documents = {d.id: d for d in documents}
+        self.chunks, self.lexical, self.dense = chunks, lexical, dense
+        self.settings, self.encoder = settings, encoder
+
+    @classmethod
+    def build(
+        cls, documents: list[Document], encoder: DenseEncoder | None, settings: IndexSettings, *, progress: bool = False
+    ) -> "Index":
+        """Cut documents into chunks and index them.
+
+        Raises:
+            KoQasError: The documents hold no sentence at all.
+        """
+        chunks: list[Chunk] = []
+        tokens: list[list[str]] = []
+        for document in tqdm(documents, desc="문서 색인", unit="문서", disable=not progress):
+            for chunk, chunk_tokens in chunk_document(document, settings.max_chars):
+                chunks.append(chunk)
+                tokens.append(chunk_tokens)
+        if not chunks:
+            raise KoQasError("documents", "문장을 하나도 찾지 못했습니다.", "pass documents with readable text")
+        lexical = bm25s.BM25(k1=1.2, b=0.75)
+        lexical.index([t or [""] for t in tokens], show_progress=False)
+        dense = None
+        if encoder is not None and settings.dense_weight > 0:
+            vectors = _encode(encoder, [f"{c.title} {c.text}".strip() for c in chunks])
+            dense = faiss.IndexFlatIP(vectors.shape[1])
+            dense.add(vectors)
+        return cls(documents, chunks, lexical, dense, settings, encoder)
+
+    def search(self, query: Query, top_k: int, *, lexical: bool = True, dense: bool = True) -> list[ScoredChunk]:
+        """Return the `top_k` best chunks, best first.
+
+        Args:
+            query (`Query`): See `query_of`.
+            top_k (`int`): Chunks to return.
+            lexical (`bool`): Use BM25.
+            dense (`bool`): Use the dense vectors.
+        """
+        count = len(self.chunks)
+        bm25 = self.lexical.get_scores(query.tokens) if query.tokens else np.zeros(count, dtype=np.float32)
+        cosine = np.zeros(count, dtype=np.float32)
+        use_dense = dense and self.dense is not None and self.encoder is not None
+        if use_dense:
+            scores, rows = self.dense.search(_encode(self.encoder, [query.text]), count)
+            cosine[rows[0]] = scores[0]
+        fused = np.zeros(count)
+        if lexical:
+            fused += self.settings.lexical_weight / (RRF_CONSTANT + _ranks(bm25))
+        if use_dense:
+            fused += (self.settings.dense_weight if lexical else 1.0) / (RRF_CONSTANT + _ranks(cosine))
+        best = np.argsort(-fused, kind="stable")[:top_k]
+        return [
+            ScoredChunk(self.chunks[i], float(bm25[i]), float(cosine[i]) if use_dense else None, float(fused[i]), 1) for i in best
+        ]
+
+    def token_weights(self, tokens: Iterable[str]) -> dict[str, float]:
+        """Return the inverse document frequency of tokens in this index; unknown tokens count like the rarest."""
+        count = len(self.chunks)
+        indptr, vocab = self.lexical.scores["indptr"], self.lexical.vocab_dict
+        weights = {}
+        for token in set(tokens):
+            row = vocab.get(token)
+            frequency = int(indptr[row + 1] - indptr[row]) if row is not None else 0
+            weights[token] = float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
+        return weights
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the index to a folder, whole or not at all.
+
+        Raises:
+            KoQasError: The folder exists and is not an index.
+        """
+        target = Path(folder)
+        if target.exists() and not (target / INDEX_FILE).is_file() and any(target.iterdir()):
+            raise KoQasError("index", f"색인이 아닌 폴더가 이미 있습니다: {target}", "choose another folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            self._write(building)
+            if target.exists():
+                shutil.rmtree(target)
+            os.rename(building, target)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+
+    def _write(self, folder: Path) -> None:
+        write_documents(list(self.documents.values()), folder / "documents.jsonl")
+        with (folder / "chunks.jsonl").open("w", encoding="utf-8") as lines:
+            for chunk in self.chunks:
+                lines.write(json.dumps(asdict(chunk), ensure_ascii=True) + "\n")
+        self.lexical.save(str(folder / "lexical"), show_progress=False)
+        if self.dense is not None:
+            faiss.write_index(self.dense, str(folder / "dense.faiss"))
+        head = {"fingerprint": self.settings.fingerprint(), "settings": asdict(self.settings), "chunks": len(self.chunks)}
+        (folder / INDEX_FILE).write_text(json.dumps(head, ensure_ascii=False, indent=2), "utf-8")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":
+        """Read an index written by `save`.
+
+        Raises:
+            KoQasError: No index there, damaged, or made with other settings or another encoder.
+        """
+        path = Path(folder)
+        try:
+            head = json.loads((path / INDEX_FILE).read_text("utf-8"))
+            if head["fingerprint"] != settings.fingerprint():
+                raise KoQasError(
+                    "index", f"다른 검색기로 만든 색인입니다: {path}", "rebuild it with this pipeline, or load the pipeline it was made with"
+                )
+            documents = read_documents(path / "documents.jsonl")
+            chunks = list(_read_chunks(path / "chunks.jsonl"))
+            lexical = bm25s.BM25.load(str(path / "lexical"), show_progress=False)
+            dense = faiss.read_index(str(path / "dense.faiss")) if (path / "dense.faiss").is_file() else None
+            if len(chunks) != head["chunks"] or (dense is not None and dense.ntotal != len(chunks)):
+                raise ValueError("chunk counts differ")
+        except KoQasError:
+            raise
+        except Exception as error:
+            raise KoQasError("index", f"색인을 읽을 수 없습니다: {path} ({error})", "rebuild the index") from error
+        return cls(documents, chunks, lexical, dense, settings, encoder)
+
+
+def is_index(source: Any) -> bool:  # noqa: ANN401
+    """Tell whether a value names a folder written by `Index.save`."""
+    return isinstance(source, (str, os.PathLike)) and len(os.fspath(source)) < 4096 and (Path(source) / INDEX_FILE).is_file()
+
+
+def encoder_fingerprint(folder: Path) -> str:
+    """Return a hash of an encoder folder's weights and tokenizer."""
+    names = ("model.safetensors", "tokenizer.json")
+    return sha256_of("".join(sha256_of((folder / n).read_bytes().hex()) for n in names if (folder / n).is_file()))[:16]
+
+
+def _read_chunks(path: Path) -> Iterator[Chunk]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield Chunk(**row | {"sentences": tuple(Sentence(**s) for s in row["sentences"])})
+
+
+def _encode(encoder: DenseEncoder, texts: Sequence[str]) -> np.ndarray:
+    vectors = np.ascontiguousarray(encoder.encode(list(texts)), dtype=np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Return 1-based competition ranks: equal scores share the best rank, so ties are not decided by position."""
+    ordered = np.sort(scores)[::-1]
+    return 1.0 + np.searchsorted(-ordered, -scores, side="left")

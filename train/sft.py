@@ -1,0 +1,161 @@
+"""Train the Ko-QAS adapter with TRL's SFTTrainer.
+
+    accelerate launch train/sft.py                                                          # data_sample, minutes on a CPU
+    accelerate launch train/sft.py --config train/recipes/embedded/sft.yaml --data DIR      # the embedded adapter
+
+Without `--config` the recipe is train/recipes/embedded/sample.yaml. Rows are prompt trees (see trees.py): the loss
+is that of one row for every label and answer, at a fraction of the tokens.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
+
+from koqas.koqas_prompts import chat_format
+from koqas.koqas_types import KoQasError
+from koqas.train.rows import csv_trees, written_trees
+from koqas.train.trees import IGNORED, PromptTree, collate
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "sample.yaml"
+
+
+@dataclass
+class ScriptArguments:
+    """What to train on.
+
+    Args:
+        rows (`str`): `written` (the written questions in `data`) or the path of a CSV with the columns Context,
+            Question, Summary, Answer.
+        data (`str`): Folder of the corpora, for `rows=written`.
+        longest (`int`): Tokens of a packed sequence.
+        copies (`int`): Draws of negatives for each written passage.
+        chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
+    """
+
+    rows: str = "data_sample/LongAnswer_100_public.csv"
+    data: str = ""
+    longest: int = 1024
+    copies: int = field(default=1, metadata={"help": "draws of negatives for each written passage"})
+    chat_style: str = "auto"
+
+
+class TreeCollator:
+    """Rebuild trees from dataset rows and pad them; labels are shifted so that the trainer's own shift fits."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        """Return `input_ids`, `position_ids`, boolean 4-D `attention_mask` and `labels` of a batch."""
+        trees = [PromptTree(r["input_ids"], r["positions"], r["targets"], [], r["branches"], r["parents"], []) for r in rows]
+        for tree in trees:
+            tree.weights = [1.0] * len(tree.input_ids)
+        batch = collate(trees, self.pad)
+        # The trainer predicts labels[i + 1] at position i; one more column keeps the last target.
+        size = batch["input_ids"].shape
+        labels = torch.full((size[0], size[1] + 1), IGNORED)
+        labels[:, 1:] = batch["targets"]
+        grown = torch.nn.functional.pad
+        mask = grown(batch["attention_mask"], (0, 1, 0, 1))
+        mask[:, :, -1, -1] = True
+        return {
+            "input_ids": grown(batch["input_ids"], (0, 1), value=self.pad),
+            "position_ids": grown(batch["position_ids"], (0, 1)),
+            "attention_mask": mask,
+            "labels": labels,
+        }
+
+
+def tree_dataset(trees: list[PromptTree]) -> Dataset:
+    """Store packed trees as a dataset with one row for each sequence."""
+    names = {"input_ids": "input_ids", "positions": "positions", "targets": "targets", "branches": "branches", "parents": "parents"}
+    return Dataset.from_dict({column: [getattr(t, name) for t in trees] for column, name in names.items()})
+
+
+def make_parser() -> TrlParser:
+    """Return the parser: recipe values are defaults, the command line overrides them, unknown keys are refused."""
+    return TrlParser((ScriptArguments, SFTConfig, ModelConfig))
+
+
+def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: ModelConfig) -> None:
+    """Load the base, build rows, train, save the adapter."""
+    name = str(ROOT) if model_args.model_name_or_path == "." else model_args.model_name_or_path
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    model = load_base(name, model_args)
+    chat = chat_format(tokenizer, script_args.chat_style)
+    if script_args.rows == "written":
+        if not script_args.data:
+            raise KoQasError("data", "rows=written에는 말뭉치 폴더가 필요합니다.", "pass --data DIR")
+        trees = written_trees(Path(script_args.data), chat, script_args.longest, training_args.seed, script_args.copies)
+    else:
+        path = Path(script_args.rows)
+        trees = csv_trees(path if path.exists() else ROOT / path, chat, script_args.longest, training_args.seed)
+    training_args.remove_unused_columns = False
+    training_args.dataset_kwargs = {"skip_prepare_dataset": True}
+    training_args.gradient_checkpointing = False
+    trainer = SFTTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=tree_dataset(trees),
+        processing_class=tokenizer,
+        data_collator=TreeCollator(tokenizer.pad_token_id),
+        peft_config=lora_config(model_args),
+    )
+    begun = time.time()
+    trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
+    trainer.save_model(training_args.output_dir)
+    tokens = sum(len(t.input_ids) for t in trees) * training_args.num_train_epochs
+    record = {
+        "rows": script_args.rows,
+        "sequences": len(trees),
+        "tokens": int(tokens),
+        "seconds": round(time.time() - begun, 1),
+        "arguments": {k: v for k, v in dataclasses.asdict(model_args).items() if isinstance(v, (str, int, float, list))},
+        "log": trainer.state.log_history,
+    }
+    (Path(training_args.output_dir) / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
+
+
+def load_base(name: str, model_args: ModelConfig) -> AutoModelForCausalLM:
+    """Load the base model alone, even where an adapter lies beside it in the same folder.
+
+    The folder of a complete repository holds both; transformers would attach the adapter, so the weights are read
+    through their configuration with adapters switched off.
+    """
+    dtype = getattr(torch, model_args.dtype) if model_args.dtype not in (None, "auto") else "auto"
+    model = AutoModelForCausalLM.from_pretrained(
+        name, dtype=dtype, attn_implementation=model_args.attn_implementation or "sdpa"
+    )
+    if getattr(model, "_hf_peft_config_loaded", False):
+        model.delete_adapter(model.active_adapters())
+        model._hf_peft_config_loaded = False
+    return model
+
+
+def lora_config(model_args: ModelConfig) -> LoraConfig:
+    """Return the LoRA settings of a recipe."""
+    return LoraConfig(
+        r=model_args.lora_r,
+        lora_alpha=model_args.lora_alpha,
+        lora_dropout=model_args.lora_dropout,
+        target_modules=model_args.lora_target_modules,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+if __name__ == "__main__":
+    if "--config" not in sys.argv:
+        sys.argv += ["--config", os.fspath(DEFAULT_RECIPE)]
+    main(*make_parser().parse_args_and_config())
