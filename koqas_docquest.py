@@ -105,5 +105,5 @@ class DocQuest:
                 logits_to_keep=1,
             ).logits[:, -1].float()
             scores.append((logits[:, self.yes] - logits[:, self.no]).tolist())
-            cache.crop(width)
+            cache.crop(-header.shape[1])
         return scores

@@ -224,7 +224,8 @@ class Cited:
     def _write(self, ids: list[int], cache: DynamicCache, options: ComposeOptions) -> tuple[str, list[int], DynamicCache]:
         """Continue a sequence; return the new text, all ids up to its end and the cache of those ids."""
         # A cache may run past what is kept of the text before; generate() needs at least one uncached token.
-        cache.crop(min(cache.get_seq_length(), len(ids) - 1))
+        if (surplus := cache.get_seq_length() - (len(ids) - 1)) > 0:
+            cache.crop(-surplus)
         stop = {i for i in (*self.chat.end, *(self.chat.then_answer[:1] if self.chat.style == "roles" else ())) if i is not None}
         sampling: dict[str, Any] = {"do_sample": options.temperature > 0}
         if options.temperature > 0:

@@ -31,7 +31,7 @@ from .koqas_types import Composition, Document, KoQasError, Result, ScoredChunk,
 
 TASK = "ko-qas"
 LONGEST_QUESTION = 2000
-RETRIEVER_FILES = ("config.json", "model.safetensors", "modules.json", "tokenizer.json")
+RETRIEVER_FILES = ("config_sentence_transformers.json", "model.safetensors", "modules.json", "tokenizer.json")
 
 
 @dataclass(frozen=True)

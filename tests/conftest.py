@@ -1,0 +1,23 @@
+"""Shared fixtures: the real embedded repository, loaded once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+ROOT = Path(__file__).resolve().parent.parent
+
+DOCUMENTS = [
+    {"id": "river", "title": "한들강", "text": "한들강은 길이가 42km이다. 1987년 홍수로 다리가 무너졌다. 새 다리는 박서준이 설계하였다."},
+    {"id": "library", "title": "솔내도서관", "text": "솔내도서관은 2011년 3월에 문을 열었다. 열람실은 200석이다. 매주 월요일에 쉰다."},
+    {"id": "market", "title": "버드내장", "text": "버드내장은 오일장이다. 상인은 모두 130명이다. 장터 입구에 느티나무가 있다."},
+]
+
+
+@pytest.fixture(scope="session")
+def qa():
+    """The embedded pipeline over three small documents."""
+    from koqas.koqas_pipeline import load
+
+    return load(str(ROOT), DOCUMENTS)
