@@ -1,7 +1,7 @@
 """The demo and the command line.
 
-    python -m koqas.koqas_demo                                   # five questions about the sample documents
-    python -m koqas.koqas_demo "질문" --documents DIR            # one question about your own folder
+python -m koqas.koqas_demo                                   # five questions about the sample documents
+python -m koqas.koqas_demo "질문" --documents DIR            # one question about your own folder
 """
 
 import argparse

@@ -96,14 +96,18 @@ class DocQuest:
         for section in sections:
             header = torch.tensor([self.chat.sections[section]] * len(prefixes), device=device)
             steps = torch.arange(1, header.shape[1] + 1, device=device)
-            logits = self.model(
-                input_ids=header,
-                attention_mask=torch.cat([mask, torch.ones_like(header)], dim=1),
-                position_ids=positions[:, -1:] + steps,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1].float()
+            logits = (
+                self.model(
+                    input_ids=header,
+                    attention_mask=torch.cat([mask, torch.ones_like(header)], dim=1),
+                    position_ids=positions[:, -1:] + steps,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+                .logits[:, -1]
+                .float()
+            )
             scores.append((logits[:, self.yes] - logits[:, self.no]).tolist())
             cache.crop(-header.shape[1])
         return scores

@@ -78,7 +78,9 @@ def load_documents(source: Any) -> list[Document]:  # noqa: ANN401  (strings, di
     elif isinstance(source, Iterable):
         documents = [_from_item(item, number) for number, item in enumerate(source)]
     else:
-        raise KoQasError("documents", f"읽을 수 없는 형식입니다: {type(source).__name__}", "pass strings, dicts or a folder")
+        raise KoQasError(
+            "documents", f"읽을 수 없는 형식입니다: {type(source).__name__}", "pass strings, dicts or a folder"
+        )
     if not documents:
         raise KoQasError("documents", "문서가 하나도 없습니다.", "pass at least one document with text")
     _refuse_doubles(documents)
@@ -104,14 +106,24 @@ def _from_item(item: Any, number: int) -> Document:  # noqa: ANN401
     if isinstance(item, str):
         item = {"text": item}
     if not isinstance(item, Mapping):
-        raise KoQasError(where, f"문자열이나 dict여야 하는데 {type(item).__name__}입니다.", "pass str or {id, title, text}")
+        raise KoQasError(
+            where, f"문자열이나 dict여야 하는데 {type(item).__name__}입니다.", "pass str or {id, title, text}"
+        )
     text, title, key = item.get("text"), item.get("title"), item.get("id")
     if not isinstance(text, str):
-        raise KoQasError(f"{where}.text", f"문자열이어야 하는데 {type(text).__name__}입니다.", "every document needs a str 'text'")
+        raise KoQasError(
+            f"{where}.text", f"문자열이어야 하는데 {type(text).__name__}입니다.", "every document needs a str 'text'"
+        )
     if title is not None and not isinstance(title, str):
-        raise KoQasError(f"{where}.title", f"문자열이어야 하는데 {type(title).__name__}입니다.", "make 'title' a str or leave it out")
+        raise KoQasError(
+            f"{where}.title",
+            f"문자열이어야 하는데 {type(title).__name__}입니다.",
+            "make 'title' a str or leave it out",
+        )
     if key is not None and not isinstance(key, (str, int)):
-        raise KoQasError(f"{where}.id", f"문자열이나 정수여야 하는데 {type(key).__name__}입니다.", "make 'id' a str or an int")
+        raise KoQasError(
+            f"{where}.id", f"문자열이나 정수여야 하는데 {type(key).__name__}입니다.", "make 'id' a str or an int"
+        )
     _check_text(text, f"{where}.text")
     rest = {k: v for k, v in item.items() if k not in ("id", "title", "text")}
     return Document(str(number) if key is None else str(key), text, title or "", rest)
@@ -121,7 +133,9 @@ def _check_text(text: str, where: str) -> None:
     if not text.strip():
         raise KoQasError(where, "문서가 비어 있습니다.", "remove the empty document or give it text")
     if len(text) > LONGEST_DOCUMENT:
-        raise KoQasError(where, f"문서가 너무 깁니다({len(text):,}자).", f"split it: at most {LONGEST_DOCUMENT:,} characters")
+        raise KoQasError(
+            where, f"문서가 너무 깁니다({len(text):,}자).", f"split it: at most {LONGEST_DOCUMENT:,} characters"
+        )
     if "\0" in text:
         raise KoQasError(where, "텍스트가 아닌 바이너리 내용입니다.", "convert the file to text first")
 

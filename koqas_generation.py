@@ -122,7 +122,9 @@ class Extractive:
             evidence_of(documents[r.scored.chunk.document], r.sentence.start, r.sentence.end) for r in quoted
         )
         usefulness = source.scored.usefulness
-        return Composition(summary or source.sentence.text, answer, chance * (1.0 if usefulness is None else usefulness), evidence)
+        return Composition(
+            summary or source.sentence.text, answer, chance * (1.0 if usefulness is None else usefulness), evidence
+        )
 
     def rate(
         self, question: str, kept: Sequence[ScoredChunk], coverage: Callable[[str, str], float]
@@ -134,7 +136,9 @@ class Extractive:
         rated = []
         for (scored, sentence), passage, logit in zip(rows, passages, logits, strict=True):
             own = self.calibrations.sentence.probability(logit, passage.coverage)
-            rated.append(RatedSentence(scored, sentence, own * (1.0 if scored.usefulness is None else scored.usefulness)))
+            rated.append(
+                RatedSentence(scored, sentence, own * (1.0 if scored.usefulness is None else scored.usefulness))
+            )
         return rated
 
     @staticmethod
@@ -143,12 +147,12 @@ class Extractive:
         parts = sentences_of(rated.sentence.text)
         if len(parts) == 1:
             return parts[0]
-        tokens = tuple(
-            type(m)(m.form, m.tag, m.start + p.start, m.end + p.start) for p in parts for m in p.tokens
-        )
+        tokens = tuple(type(m)(m.form, m.tag, m.start + p.start, m.end + p.start) for p in parts for m in p.tokens)
         return AnalyzedSentence(rated.sentence.text, 0, tokens)
 
-    def _prompt(self, question: str, rated: Sequence[RatedSentence], summary: str, options: ComposeOptions) -> list[int]:
+    def _prompt(
+        self, question: str, rated: Sequence[RatedSentence], summary: str, options: ComposeOptions
+    ) -> list[int]:
         shown = fit_context(rated, self.chat, options.context_tokens)
         ids = self.chat.context([t for _, t in shown], [c.title for c, _ in shown]) + self.chat.question(question)
         if not summary:
@@ -221,12 +225,18 @@ class Cited:
         return Composition(summary, CITATION.sub("", answer).strip(), located / max(told, 1), tuple(evidence))
 
     @torch.inference_mode()
-    def _write(self, ids: list[int], cache: DynamicCache, options: ComposeOptions) -> tuple[str, list[int], DynamicCache]:
+    def _write(
+        self, ids: list[int], cache: DynamicCache, options: ComposeOptions
+    ) -> tuple[str, list[int], DynamicCache]:
         """Continue a sequence; return the new text, all ids up to its end and the cache of those ids."""
         # A cache may run past what is kept of the text before; generate() needs at least one uncached token.
         if (surplus := cache.get_seq_length() - (len(ids) - 1)) > 0:
             cache.crop(-surplus)
-        stop = {i for i in (*self.chat.end, *(self.chat.then_answer[:1] if self.chat.style == "roles" else ())) if i is not None}
+        stop = {
+            i
+            for i in (*self.chat.end, *(self.chat.then_answer[:1] if self.chat.style == "roles" else ()))
+            if i is not None
+        }
         sampling: dict[str, Any] = {"do_sample": options.temperature > 0}
         if options.temperature > 0:
             sampling["temperature"] = options.temperature
@@ -262,7 +272,12 @@ class Cited:
                 continue
             told += 1
             numbers = [n - 1 for n in cited if 1 <= n <= len(shown)] or range(len(shown))
-            options = [(self._share(words, s.text), chunk, s) for n in numbers for chunk in [shown[n][0]] for s in chunk.sentences]
+            options = [
+                (self._share(words, s.text), chunk, s)
+                for n in numbers
+                for chunk in [shown[n][0]]
+                for s in chunk.sentences
+            ]
             share, chunk, best = max(options, key=lambda o: o[0])
             if share >= LOCATED:
                 located += 1

@@ -84,17 +84,23 @@ class AskOptions:
                 raise KoQasError(name, f"1 이상의 정수여야 합니다: {value!r}", f"pass {name}=8, for example")
         for name in ("threshold", "first_pass_threshold"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1):
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
+            ):
                 raise KoQasError(name, f"0과 1 사이의 수여야 합니다: {value!r}", f"pass {name}=0.5, for example")
         for name in ("lexical", "dense", "first_pass", "docquest", "summary"):
             if not isinstance(getattr(self, name), bool):
-                raise KoQasError(name, f"True나 False여야 합니다: {getattr(self, name)!r}", f"pass {name}=True or False")
+                raise KoQasError(
+                    name, f"True나 False여야 합니다: {getattr(self, name)!r}", f"pass {name}=True or False"
+                )
         if self.grounding not in (None, "extractive", "cited"):
             raise KoQasError("grounding", f"알 수 없는 방식입니다: {self.grounding!r}", "use 'extractive' or 'cited'")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise KoQasError("seed", f"정수여야 합니다: {self.seed!r}", "pass seed=0, for example")
         if not isinstance(self.temperature, (int, float)) or not 0 <= self.temperature <= 5:
-            raise KoQasError("temperature", f"0에서 5 사이의 수여야 합니다: {self.temperature!r}", "pass temperature=0")
+            raise KoQasError(
+                "temperature", f"0에서 5 사이의 수여야 합니다: {self.temperature!r}", "pass temperature=0"
+            )
         if not (self.lexical or self.dense):
             raise KoQasError("lexical", "lexical과 dense를 모두 끌 수 없습니다.", "leave one of them on")
         return self
@@ -154,7 +160,9 @@ class KoQasPipeline(Pipeline):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         if tokenizer is None:
-            raise KoQasError("tokenizer", "토크나이저가 필요합니다.", "pass tokenizer=AutoTokenizer.from_pretrained(...)")
+            raise KoQasError(
+                "tokenizer", "토크나이저가 필요합니다.", "pass tokenizer=AutoTokenizer.from_pretrained(...)"
+            )
         if kwargs.get("device") is None and getattr(model, "hf_device_map", None) is None:
             kwargs["device"] = model.device
         self._defaults = AskOptions()
@@ -248,7 +256,9 @@ class KoQasPipeline(Pipeline):
         self._sanitize_parameters(**kwargs)
         options = replace(self._defaults, **kwargs).checked()
         questions = list(question) if isinstance(question, (list, tuple)) else [question]
-        checked = [check_question(q, n if isinstance(question, (list, tuple)) else None) for n, q in enumerate(questions)]
+        checked = [
+            check_question(q, n if isinstance(question, (list, tuple)) else None) for n, q in enumerate(questions)
+        ]
         index = self.index if documents is None else self.build_index(documents)
         if index is None:
             raise KoQasError("documents", "문서가 없습니다.", "pass documents= to the pipeline or to the call")
@@ -316,7 +326,11 @@ class KoQasPipeline(Pipeline):
         sections = [n for n, on in (("relevance", options.first_pass), ("usefulness", options.docquest)) if on]
         logits = dict(zip(sections, self.docquest.logits(inquiry.question, passages, sections), strict=True))
         bar = self.settings.threshold if options.threshold is None else options.threshold
-        low = self.settings.first_pass_threshold if options.first_pass_threshold is None else options.first_pass_threshold
+        low = (
+            self.settings.first_pass_threshold
+            if options.first_pass_threshold is None
+            else options.first_pass_threshold
+        )
         for n, s in enumerate(found):
             s.kept = True
             if options.first_pass:
@@ -419,11 +433,18 @@ def verify(result: dict[str, Any], documents: Any) -> bool:  # noqa: ANN401
         `bool`: True when every quote stands at its offsets in a text with the recorded hash, and an answered
         result has evidence.
     """
-    known: Iterable[Document] = documents.documents.values() if isinstance(documents, Index) else load_documents(documents)
+    known: Iterable[Document] = (
+        documents.documents.values() if isinstance(documents, Index) else load_documents(documents)
+    )
     texts = {d.id: d.text for d in known}
     for e in result["evidence"]:
         text = texts.get(e["document"])
-        if text is None or sha256_of(text) != e["sha256"] or text[e["start"] : e["end"]] != e["quote"] or not e["quote"]:
+        if (
+            text is None
+            or sha256_of(text) != e["sha256"]
+            or text[e["start"] : e["end"]] != e["quote"]
+            or not e["quote"]
+        ):
             return False
     return bool(result["evidence"]) or not result["answered"]
 
@@ -447,20 +468,27 @@ class KoQasThinModel:
 
         block = getattr(config, "koqas", None) or {}
         if not block.get("base_model"):
-            raise KoQasError("config.json: koqas.base_model", "기반 모델이 적혀 있지 않습니다.", "publish the repository again")
+            raise KoQasError(
+                "config.json: koqas.base_model", "기반 모델이 적혀 있지 않습니다.", "publish the repository again"
+            )
         for key in ("trust_remote_code", "adapter_kwargs", "_from_auto", "_commit_hash", "code_revision"):
             kwargs.pop(key, None)
         if torch.cuda.is_available() and "quantization_config" not in kwargs:
             from transformers import BitsAndBytesConfig
 
             kwargs["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
             )
         base = AutoModelForCausalLM.from_pretrained(block["base_model"], **kwargs)
         try:
             return PeftModel.from_pretrained(base, name)
         except (ValueError, RuntimeError, OSError) as error:
-            raise KoQasError("adapter_model.safetensors", f"어댑터를 읽을 수 없습니다: {error}", "download the repository again") from error
+            raise KoQasError(
+                "adapter_model.safetensors", f"어댑터를 읽을 수 없습니다: {error}", "download the repository again"
+            ) from error
 
 
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401

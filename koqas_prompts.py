@@ -80,7 +80,9 @@ class ChatFormat:
         """
         yes, no = self.content(YES)[0], self.content(NO)[0]
         if yes == no:
-            raise KoQasError("tokenizer", f"'{YES}'와 '{NO}'의 첫 토큰이 같습니다.", "use a tokenizer that separates them")
+            raise KoQasError(
+                "tokenizer", f"'{YES}'와 '{NO}'의 첫 토큰이 같습니다.", "use a tokenizer that separates them"
+            )
         return yes, no
 
 
@@ -126,9 +128,13 @@ def _roles_format(tokenizer: Any) -> ChatFormat:  # noqa: ANN401
             raise ValueError("the chat template writes different roles alike")
     except Exception as error:
         raise KoQasError(
-            "chat_format", f"이 토크나이저의 대화 템플릿은 역할 이름을 받지 않습니다: {error}", "use chat_format='user'"
+            "chat_format",
+            f"이 토크나이저의 대화 템플릿은 역할 이름을 받지 않습니다: {error}",
+            "use chat_format='user'",
         ) from error
-    return ChatFormat(tokenizer, "roles", tuple(begin), tuple(ask), sections, tuple(then_answer), (tokenizer.eos_token_id,))
+    return ChatFormat(
+        tokenizer, "roles", tuple(begin), tuple(ask), sections, tuple(then_answer), (tokenizer.eos_token_id,)
+    )
 
 
 def _folded_format(tokenizer: Any, style: str) -> ChatFormat:  # noqa: ANN401
@@ -146,4 +152,6 @@ def _folded_format(tokenizer: Any, style: str) -> ChatFormat:  # noqa: ANN401
         sections[name] = (*opening, *(tokenizer(tail, add_special_tokens=False)["input_ids"] if tail else ()))
     answer = tokenizer(FOLDED_OPENING["answer"], add_special_tokens=False)["input_ids"]
     end = tokenizer.eos_token_id
-    return ChatFormat(tokenizer, style, tuple(begin), tuple(ask), sections, tuple(answer), () if end is None else (end,))
+    return ChatFormat(
+        tokenizer, style, tuple(begin), tuple(ask), sections, tuple(answer), () if end is None else (end,)
+    )

@@ -93,7 +93,12 @@ class Index:
 
     @classmethod
     def build(
-        cls, documents: list[Document], encoder: DenseEncoder | None, settings: IndexSettings, *, progress: bool = False
+        cls,
+        documents: list[Document],
+        encoder: DenseEncoder | None,
+        settings: IndexSettings,
+        *,
+        progress: bool = False,
     ) -> "Index":
         """Cut documents into chunks and index them.
 
@@ -140,7 +145,8 @@ class Index:
             fused += (self.settings.dense_weight if lexical else 1.0) / (RRF_CONSTANT + _ranks(cosine))
         best = np.argsort(-fused, kind="stable")[:top_k]
         return [
-            ScoredChunk(self.chunks[i], float(bm25[i]), float(cosine[i]) if use_dense else None, float(fused[i]), 1) for i in best
+            ScoredChunk(self.chunks[i], float(bm25[i]), float(cosine[i]) if use_dense else None, float(fused[i]), 1)
+            for i in best
         ]
 
     def token_weights(self, tokens: Iterable[str]) -> dict[str, float]:
@@ -182,7 +188,11 @@ class Index:
         self.lexical.save(str(folder / "lexical"), show_progress=False)
         if self.dense is not None:
             faiss.write_index(self.dense, str(folder / "dense.faiss"))
-        head = {"fingerprint": self.settings.fingerprint(), "settings": asdict(self.settings), "chunks": len(self.chunks)}
+        head = {
+            "fingerprint": self.settings.fingerprint(),
+            "settings": asdict(self.settings),
+            "chunks": len(self.chunks),
+        }
         (folder / INDEX_FILE).write_text(json.dumps(head, ensure_ascii=False, indent=2), "utf-8")
 
     @classmethod
@@ -197,7 +207,9 @@ class Index:
             head = json.loads((path / INDEX_FILE).read_text("utf-8"))
             if head["fingerprint"] != settings.fingerprint():
                 raise KoQasError(
-                    "index", f"다른 검색기로 만든 색인입니다: {path}", "rebuild it with this pipeline, or load the pipeline it was made with"
+                    "index",
+                    f"다른 검색기로 만든 색인입니다: {path}",
+                    "rebuild it with this pipeline, or load the pipeline it was made with",
                 )
             documents = read_documents(path / "documents.jsonl")
             chunks = list(_read_chunks(path / "chunks.jsonl"))
@@ -214,7 +226,11 @@ class Index:
 
 def is_index(source: Any) -> bool:  # noqa: ANN401
     """Tell whether a value names a folder written by `Index.save`."""
-    return isinstance(source, (str, os.PathLike)) and len(os.fspath(source)) < 4096 and (Path(source) / INDEX_FILE).is_file()
+    return (
+        isinstance(source, (str, os.PathLike))
+        and len(os.fspath(source)) < 4096
+        and (Path(source) / INDEX_FILE).is_file()
+    )
 
 
 def encoder_fingerprint(folder: Path) -> str:

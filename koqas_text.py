@@ -103,9 +103,15 @@ def analyze(texts: Iterable[str]) -> Iterator[list[AnalyzedSentence]]:
         `list[AnalyzedSentence]`: For each text its sentences in order; white space between them is dropped.
     """
     for text in texts:
-        lines = [(m.start() + i, m.group()[i : i + 4000]) for m in LINE.finditer(text) for i in range(0, len(m.group()), 4000)]
+        lines = [
+            (m.start() + i, m.group()[i : i + 4000])
+            for m in LINE.finditer(text)
+            for i in range(0, len(m.group()), 4000)
+        ]
         found: list[AnalyzedSentence] = []
-        for (offset, _), sentences in zip(lines, kiwi().split_into_sents([s for _, s in lines], return_tokens=True), strict=True):
+        for (offset, _), sentences in zip(
+            lines, kiwi().split_into_sents([s for _, s in lines], return_tokens=True), strict=True
+        ):
             for sentence in sentences:
                 found.extend(_bounded(sentence, offset))
         yield found
@@ -113,7 +119,10 @@ def analyze(texts: Iterable[str]) -> Iterator[list[AnalyzedSentence]]:
 
 def _bounded(sentence: Any, offset: int) -> Iterator[AnalyzedSentence]:  # noqa: ANN401  (kiwipiepy.Sentence is untyped)
     """Yield a Kiwi sentence, cut at morpheme boundaries into pieces of at most `LONGEST_SENTENCE` characters."""
-    begin, tokens = sentence.start, [Morpheme(t.form, t.tag.split("-")[0], t.start, t.start + t.len) for t in sentence.tokens]
+    begin, tokens = (
+        sentence.start,
+        [Morpheme(t.form, t.tag.split("-")[0], t.start, t.start + t.len) for t in sentence.tokens],
+    )
     pieces: list[tuple[int, int, list[Morpheme]]] = []
     held: list[Morpheme] = []
     for token in tokens:

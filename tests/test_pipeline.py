@@ -9,6 +9,7 @@ import unicodedata
 
 import pytest
 from conftest import DOCUMENTS, ROOT
+
 from koqas.koqas_pipeline import verify
 from koqas.koqas_types import KoQasError
 

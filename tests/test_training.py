@@ -2,11 +2,12 @@
 
 import torch
 from conftest import ROOT
+from transformers import AutoTokenizer
+
 from koqas.koqas_prompts import chat_format
 from koqas.train.evaluate import exact_and_f1
 from koqas.train.rows import csv_trees
 from koqas.train.trees import LossWeights, TreeQuestion, collate, pack, prompt_tree
-from transformers import AutoTokenizer
 
 
 def losses(model, trees):

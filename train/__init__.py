@@ -1,0 +1,1 @@
+"""Training, calibration and evaluation; the pipeline never imports it."""

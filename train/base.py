@@ -187,8 +187,10 @@ def embedding_start(chat: ChatFormat, args: BaseArguments, vocab: int, window: i
 
 
 def new_model(args: BaseArguments, chat: ChatFormat) -> LlamaForCausalLM:
-    """Build the Llama. Half of the heads start with equal query and key maps, so that they match equal tokens
-    (after Trockman and Kolter 2023, mimetic initialization), with value and output maps that pass the token on.
+    """Build the Llama with heads that match equal tokens and pass them on.
+
+    Half of the heads start with equal query and key maps, all with output maps that undo the value maps (after
+    Trockman and Kolter 2023, mimetic initialization, https://arxiv.org/abs/2305.09828).
     """
     torch.manual_seed(args.seed)
     vocab = (len(chat.tokenizer) + 63) // 64 * 64
@@ -221,11 +223,16 @@ def new_model(args: BaseArguments, chat: ChatFormat) -> LlamaForCausalLM:
 def loss_of(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the weighted cross-entropy; logits are computed only where there is something to predict."""
     hidden = model.model(
-        input_ids=batch["input_ids"], position_ids=batch["position_ids"], attention_mask=batch["attention_mask"], use_cache=False
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        attention_mask=batch["attention_mask"],
+        use_cache=False,
     ).last_hidden_state
     at = batch["targets"] >= 0
     weights = batch["weights"][at]
-    losses = torch.nn.functional.cross_entropy(model.lm_head(hidden[at]).float(), batch["targets"][at], reduction="none")
+    losses = torch.nn.functional.cross_entropy(
+        model.lm_head(hidden[at]).float(), batch["targets"][at], reduction="none"
+    )
     return (losses * weights).sum() / weights.sum()
 
 
@@ -273,7 +280,12 @@ def main(args: BaseArguments) -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "arguments.json").write_text(json.dumps(asdict(args), indent=2))
-    budget, begun, step, tokens = args.minutes * 60, time.time() - done["seconds"], int(done["step"]), int(done["tokens"])
+    budget, begun, step, tokens = (
+        args.minutes * 60,
+        time.time() - done["seconds"],
+        int(done["step"]),
+        int(done["tokens"]),
+    )
     average = None
     with (out / "loss.jsonl").open("a") as curve:
         for batch in loader:
@@ -295,7 +307,12 @@ def main(args: BaseArguments) -> None:
             tokens += int((batch["input_ids"] != chat.tokenizer.pad_token_id).sum())
             average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
             if step % 20 == 0:
-                row = {"step": step, "loss": round(average, 4), "tokens": tokens, "seconds": round(time.time() - begun, 1)}
+                row = {
+                    "step": step,
+                    "loss": round(average, 4),
+                    "tokens": tokens,
+                    "seconds": round(time.time() - begun, 1),
+                }
                 curve.write(json.dumps(row) + "\n")
                 curve.flush()
             if step % 200 == 0:

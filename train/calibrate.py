@@ -63,7 +63,11 @@ class Observations:
         features = np.column_stack([self.logit, self.coverage])
         model = LogisticRegression(C=100.0, max_iter=1000).fit(features, self.truth)
         (logit, coverage), bias = model.coef_[0], model.intercept_[0]
-        parameters = {"logit": round(float(logit), 5), "coverage": round(float(coverage), 5), "bias": round(float(bias), 5)}
+        parameters = {
+            "logit": round(float(logit), 5),
+            "coverage": round(float(coverage), 5),
+            "bias": round(float(bias), 5),
+        }
         return parameters, model.predict_proba(features)[:, 1]
 
 
@@ -118,7 +122,9 @@ def main(args: CalibrateArguments) -> None:
     path.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", "utf-8")
     record = record_of(args) | {"calibration": calibration, "threshold": threshold, "report": report}
     (folder / "results").mkdir(exist_ok=True)
-    (folder / "results" / "calibration.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    (folder / "results" / "calibration.json").write_text(
+        json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8"
+    )
     print(json.dumps(record["report"], indent=1))
 
 

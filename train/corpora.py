@@ -48,7 +48,9 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
         KoQasError: The file is missing.
     """
     if not path.is_file():
-        raise KoQasError("data", f"말뭉치 파일이 없습니다: {path.name}", "point --data at the folder of the training corpora")
+        raise KoQasError(
+            "data", f"말뭉치 파일이 없습니다: {path.name}", "point --data at the folder of the training corpora"
+        )
     opener = lzma.open if path.suffix == ".xz" else open
     with opener(path, "rt", encoding="utf-8") as lines:
         for line in lines:

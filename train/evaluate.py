@@ -114,14 +114,18 @@ def reading(qa: KoQasPipeline, asked: list[Asked], index: Index | None, **option
         em, f1 = exact_and_f1(said, a.answers)
         quotes = " ".join(e["quote"] for e in result["evidence"])
         hit = any(g in quotes for g in a.answers)
-        literal = not result["answered"] or (verify(result, where) and re.sub(r"\s+", " ", said) in re.sub(r"\s+", " ", quotes))
+        literal = not result["answered"] or (
+            verify(result, where) and re.sub(r"\s+", " ", said) in re.sub(r"\s+", " ", quotes)
+        )
         rows.append((em, f1, hit, result["answered"], literal, result["timings"]["total"]))
     em, f1, hit, answered, literal, _ = np.mean(np.asarray(rows, dtype=float), axis=0)
     seconds = float(np.median([r[-1] for r in rows]))
     names = ("em", "f1", "evidence_hit", "answered", "literal")
-    return {"n": len(rows)} | {k: round(float(v), 4) for k, v in zip(names, (em, f1, hit, answered, literal))} | {
-        "median_seconds": round(seconds, 3)
-    }
+    return (
+        {"n": len(rows)}
+        | {k: round(float(v), 4) for k, v in zip(names, (em, f1, hit, answered, literal))}
+        | {"median_seconds": round(seconds, 3)}
+    )
 
 
 def random_span(asked: list[Asked], seed: int) -> dict[str, float]:

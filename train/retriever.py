@@ -31,9 +31,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import numpy as np
 import torch
 from datasets import Dataset
-from koqas.koqas_text import analyze
-from koqas.train.corpora import Passage, articles, paragraphs, read_jsonl, written_passages
-from koqas.train.questions import questions_of
 from model2vec import StaticModel
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -41,6 +38,10 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Static
 from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import HfArgumentParser
+
+from koqas.koqas_text import analyze
+from koqas.train.corpora import Passage, articles, paragraphs, read_jsonl, written_passages
+from koqas.train.questions import questions_of
 
 USED_FILES = (
     "kowiki.jsonl.xz",

@@ -102,12 +102,16 @@ def csv_trees(path: Path, chat: ChatFormat, longest: int, seed: int) -> list[Pro
         passages = re.sub(r"(?m)^\[\d+\] ", "", row["Context"]).split("\n")
         answerable = not REFUSAL.search(row["Answer"])
         asked = TreeQuestion(row["Question"], True, answerable, row["Summary"], row["Answer"])
-        foreign = TreeQuestion(rng.choice([r["Question"] for r in rows if r is not row] or [row["Question"]]), False, False)
+        foreign = TreeQuestion(
+            rng.choice([r["Question"] for r in rows if r is not row] or [row["Question"]]), False, False
+        )
         trees.append(prompt_tree(chat, passages, "", [asked, foreign], LossWeights(), longest))
     kept = [t for t in trees if t]
     if not kept:
         raise KoQasError("longest", f"{longest} 토큰에 들어가는 행이 없습니다.", "raise --longest")
-    print(f"{len(kept)} of {len(rows)} rows fit {longest} tokens; mean {np.mean([len(t.input_ids) for t in kept]):.0f}")
+    print(
+        f"{len(kept)} of {len(rows)} rows fit {longest} tokens; mean {np.mean([len(t.input_ids) for t in kept]):.0f}"
+    )
     return pack(kept, longest)
 
 
@@ -123,9 +127,13 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(lines))
     missing = [c for c in CSV_COLUMNS if rows and c not in rows[0]]
     if not rows or missing:
-        raise KoQasError("rows", f"열이 없거나 비어 있습니다: {missing or path}", f"columns must be {', '.join(CSV_COLUMNS)}")
+        raise KoQasError(
+            "rows", f"열이 없거나 비어 있습니다: {missing or path}", f"columns must be {', '.join(CSV_COLUMNS)}"
+        )
     for number, row in enumerate(rows, start=2):
         for column in CSV_COLUMNS:
             if not (row[column] or "").strip():
-                raise KoQasError(f"rows: {path.name} line {number}, {column}", "빈 칸입니다.", "fill the cell or drop the row")
+                raise KoQasError(
+                    f"rows: {path.name} line {number}, {column}", "빈 칸입니다.", "fill the cell or drop the row"
+                )
     return rows

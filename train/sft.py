@@ -58,7 +58,9 @@ class TreeCollator:
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         """Return `input_ids`, `position_ids`, boolean 4-D `attention_mask` and `labels` of a batch."""
-        trees = [PromptTree(r["input_ids"], r["positions"], r["targets"], [], r["branches"], r["parents"], []) for r in rows]
+        trees = [
+            PromptTree(r["input_ids"], r["positions"], r["targets"], [], r["branches"], r["parents"], []) for r in rows
+        ]
         for tree in trees:
             tree.weights = [1.0] * len(tree.input_ids)
         batch = collate(trees, self.pad)
@@ -79,7 +81,13 @@ class TreeCollator:
 
 def tree_dataset(trees: list[PromptTree]) -> Dataset:
     """Store packed trees as a dataset with one row for each sequence."""
-    names = {"input_ids": "input_ids", "positions": "positions", "targets": "targets", "branches": "branches", "parents": "parents"}
+    names = {
+        "input_ids": "input_ids",
+        "positions": "positions",
+        "targets": "targets",
+        "branches": "branches",
+        "parents": "parents",
+    }
     return Dataset.from_dict({column: [getattr(t, name) for t in trees] for column, name in names.items()})
 
 
@@ -97,7 +105,9 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
     if script_args.rows == "written":
         if not script_args.data:
             raise KoQasError("data", "rows=written에는 말뭉치 폴더가 필요합니다.", "pass --data DIR")
-        trees = written_trees(Path(script_args.data), chat, script_args.longest, training_args.seed, script_args.copies)
+        trees = written_trees(
+            Path(script_args.data), chat, script_args.longest, training_args.seed, script_args.copies
+        )
     else:
         path = Path(script_args.rows)
         trees = csv_trees(path if path.exists() else ROOT / path, chat, script_args.longest, training_args.seed)
@@ -121,7 +131,9 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
         "sequences": len(trees),
         "tokens": int(tokens),
         "seconds": round(time.time() - begun, 1),
-        "arguments": {k: v for k, v in dataclasses.asdict(model_args).items() if isinstance(v, (str, int, float, list))},
+        "arguments": {
+            k: v for k, v in dataclasses.asdict(model_args).items() if isinstance(v, (str, int, float, list))
+        },
         "log": trainer.state.log_history,
     }
     (Path(training_args.output_dir) / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")

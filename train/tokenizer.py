@@ -67,8 +67,12 @@ def learn(pieces: Iterator[str], vocab_size: int) -> list[tuple[str, float]]:
     """Learn Unigram pieces and their log-probabilities."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Punctuation("isolated")])
-    trainer = trainers.UnigramTrainer(vocab_size=vocab_size, special_tokens=["<unk>"], unk_token="<unk>", max_piece_length=8)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Punctuation("isolated")]
+    )
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocab_size, special_tokens=["<unk>"], unk_token="<unk>", max_piece_length=8
+    )
     tokenizer.train_from_iterator(pieces, trainer)
     return [(p, s) for p, s in json.loads(tokenizer.to_str())["model"]["vocab"] if p != "<unk>"]
 

@@ -30,8 +30,11 @@ class TreeQuestion:
 
 @dataclass
 class PromptTree:
-    """A tokenized tree: for each token its id, position, label (already shifted: the token to predict next) and
-    the branch it belongs to; `parents[b]` is the branch that branch `b` grows from (-1 at the root)."""
+    """A tokenized tree, column by column.
+
+    For each token its id, position, target (the token to predict next), loss weight and branch; `parents[b]` is the
+    branch that branch `b` grows from (-1 at the root), `lengths[b]` the position after its last token.
+    """
 
     input_ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
@@ -80,7 +83,12 @@ class LossWeights:
 
 
 def prompt_tree(
-    chat: ChatFormat, passages: Sequence[str], title: str, questions: Sequence[TreeQuestion], weights: LossWeights, longest: int
+    chat: ChatFormat,
+    passages: Sequence[str],
+    title: str,
+    questions: Sequence[TreeQuestion],
+    weights: LossWeights,
+    longest: int,
 ) -> PromptTree | None:
     """Tokenize passages with their questions, or return None when they would not fit `longest` tokens."""
     tree = PromptTree()
