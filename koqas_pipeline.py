@@ -88,6 +88,10 @@ class AskOptions:
                 isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
             ):
                 raise KoQasError(name, f"0과 1 사이의 수여야 합니다: {value!r}", f"pass {name}=0.5, for example")
+        self._check_choices()
+        return self
+
+    def _check_choices(self) -> None:
         for name in ("lexical", "dense", "first_pass", "docquest", "summary"):
             if not isinstance(getattr(self, name), bool):
                 raise KoQasError(
@@ -103,7 +107,6 @@ class AskOptions:
             )
         if not (self.lexical or self.dense):
             raise KoQasError("lexical", "lexical과 dense를 모두 끌 수 없습니다.", "leave one of them on")
-        return self
 
 
 ASK_FIELDS = frozenset(f.name for f in fields(AskOptions))

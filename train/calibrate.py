@@ -38,7 +38,7 @@ class CalibrateArguments:
 
     data: str = field(metadata={"help": "folder of the corpora"})
     repository: str = "."
-    passages: int = 120
+    passages: int = 40
     false_refusals: float = 0.05
 
 

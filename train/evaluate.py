@@ -1,6 +1,6 @@
 """Measure the repository on a SQuAD-format file, end to end and with the gold passage, beside its ablations.
 
-    python train/evaluate.py --korquad FILE --questions 200
+    python train/evaluate.py --korquad FILE --questions 50
 
 KorQuAD is for measuring only. EM and F1 follow the official KorQuAD 1.0 rules (Lim et al. 2019): lower case, no
 punctuation, single spaces; F1 over characters; best of the gold answers. Writes results/korquad.json.
@@ -44,7 +44,7 @@ class EvaluateArguments:
 
     korquad: str = field(metadata={"help": "SQuAD-format file"})
     repository: str = "."
-    questions: int = 200
+    questions: int = 50
     seed: int = 0
     out: str = "results/korquad.json"
 
