@@ -14,7 +14,7 @@ test: $(VENV)/.installed
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p koqas
+	$(BIN)/mypy --config-file pyproject.toml koqas_*.py
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@echo "가상 환경을 만들고 패키지를 설치합니다 (installing into $(VENV); the first time takes minutes)"

@@ -148,10 +148,10 @@ class KoQasPipeline(Pipeline):
         **kwargs: Fields of `AskOptions`, and what every transformers pipeline takes.
     """
 
-    _load_processor = False
-    _load_image_processor = False
-    _load_feature_extractor = False
-    _load_tokenizer = True
+    _load_processor: Any = False
+    _load_image_processor: Any = False
+    _load_feature_extractor: Any = False
+    _load_tokenizer: Any = True
 
     def __init__(
         self,
@@ -207,8 +207,8 @@ class KoQasPipeline(Pipeline):
         return dict(block or {})
 
     def _repository_encoder(self) -> tuple[DenseEncoder | None, str]:
-        paths = [self.repository_file(f"retriever/{name}") for name in RETRIEVER_FILES]
-        if any(p is None for p in paths):
+        paths = [p for name in RETRIEVER_FILES if (p := self.repository_file(f"retriever/{name}"))]
+        if len(paths) < len(RETRIEVER_FILES):
             return None, ""
         from model2vec import StaticModel  # imported here: a pipeline without retriever/ does not need it
 

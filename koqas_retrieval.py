@@ -134,8 +134,9 @@ class Index:
         count = len(self.chunks)
         bm25 = self.lexical.get_scores(query.tokens) if query.tokens else np.zeros(count, dtype=np.float32)
         cosine = np.zeros(count, dtype=np.float32)
-        use_dense = dense and self.dense is not None and self.encoder is not None
-        if use_dense:
+        use_dense = False
+        if dense and self.dense is not None and self.encoder is not None:
+            use_dense = True
             scores, rows = self.dense.search(_encode(self.encoder, [query.text]), count)
             cosine[rows[0]] = scores[0]
         fused = np.zeros(count)
