@@ -32,4 +32,4 @@ def qa():
     """The embedded pipeline over three small documents."""
     from koqas.koqas_pipeline import load
 
-    return load(str(ROOT), DOCUMENTS)
+    return load(str(ROOT), DOCUMENTS, threshold=0.0, first_pass_threshold=0.0)

@@ -17,7 +17,7 @@ CALL = """
 import json, sys
 from transformers import pipeline
 qa = pipeline("ko-qas", model=sys.argv[1], trust_remote_code=True, documents=json.loads(sys.argv[2]))
-print("RESULT" + json.dumps(qa("한들강의 길이는?", threshold=0.0), ensure_ascii=False))
+print("RESULT" + json.dumps(qa("한들강의 길이는?", threshold=0.0, first_pass_threshold=0.0), ensure_ascii=False))
 """
 REPOSITORY_FILES = ["config.json", "generation_config.json", "model.safetensors", "adapter_model.safetensors"]
 REPOSITORY_FILES += ["adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
@@ -101,7 +101,7 @@ def test_result_is_json_and_evidence_is_literal(qa):
 
 def test_verify_notices_a_changed_document(qa):
     result = qa("새 다리를 설계한 사람은?", threshold=0.0)
-    changed = [d | {"text": d["text"].replace("다리", "육교")} for d in DOCUMENTS]
+    changed = [d | {"text": d["text"] + "!"} for d in DOCUMENTS]
     assert not verify(result, changed)
 
 
