@@ -222,6 +222,8 @@ class Cited:
         if not answer or REFUSAL.search(answer):
             return None
         evidence, located, told = self._locate(summary or answer, shown, documents)
+        if not evidence:  # free text that no passage supports is not an answer
+            return None
         return Composition(summary, CITATION.sub("", answer).strip(), located / max(told, 1), tuple(evidence))
 
     @torch.inference_mode()
