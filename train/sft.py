@@ -81,14 +81,8 @@ class TreeCollator:
 
 def tree_dataset(trees: list[PromptTree]) -> Dataset:
     """Store packed trees as a dataset with one row for each sequence."""
-    names = {
-        "input_ids": "input_ids",
-        "positions": "positions",
-        "targets": "targets",
-        "branches": "branches",
-        "parents": "parents",
-    }
-    return Dataset.from_dict({column: [getattr(t, name) for t in trees] for column, name in names.items()})
+    columns = ("input_ids", "positions", "targets", "branches", "parents")
+    return Dataset.from_dict({name: [getattr(t, name) for t in trees] for name in columns})
 
 
 def make_parser() -> TrlParser:
