@@ -1,0 +1,1 @@
+"""Deduplication: exact and near copies, paraphrased questions, and rows that overlap a benchmark."""
