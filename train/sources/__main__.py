@@ -112,6 +112,11 @@ def _width(cell: str) -> int:
 def read(args: argparse.Namespace) -> int:
     """Read one set, write its rows and say what came of it."""
     source = source_named(args.name)
+    for written in (args.out, args.rejected):
+        if written and args.path.is_dir() and written.resolve().is_relative_to(args.path.resolve()):
+            raise KoQasError(
+                "out", f"읽는 폴더 안에 쓰려고 합니다: {written}", "write outside the folder that is read"
+            )
     options = ReadOptions(args.since, _mapping(args.mapping), _pairs(args.column, "column"), args.history)
     shapes: Counter[str] = Counter()
     offsets: Counter[str] = Counter()

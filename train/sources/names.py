@@ -11,9 +11,9 @@ import zipfile
 HANGUL = re.compile("[가-힣ㄱ-ㅎ]")
 UTF8_FLAG = 0x800
 SPLITS = {
-    "train": re.compile(r"train|학습|(?:^|/)T[LS]_", re.IGNORECASE),
-    "validation": re.compile(r"valid|검증|(?:^|/)V[LS]_|(?:^|[/_.-])dev(?:[/_.-]|$)", re.IGNORECASE),
-    "test": re.compile(r"(?:^|[/_.-])(?:test|eval)(?:[/_.+-]|$)", re.IGNORECASE),
+    "train": re.compile(r"(?<![a-z])train|^T[LS]_", re.IGNORECASE),
+    "validation": re.compile(r"(?<![a-z])valid|^V[LS]_|(?:^|[_.-])dev(?:[_.+-]|$)", re.IGNORECASE),
+    "test": re.compile(r"(?:^|[_.-])(?:test|eval)(?:[_.+-]|$)", re.IGNORECASE),
 }
 
 

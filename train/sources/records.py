@@ -144,15 +144,15 @@ class _Fault:
 
 
 class _Repaired:
-    """A stream with bytes put in at given offsets of the original."""
+    """A stream with bytes put in at given offsets of the original; `at` is the offset reached there."""
 
     def __init__(self, stream: BinaryIO, repairs: dict[int, bytes]) -> None:
-        self._stream, self._repairs, self._at = stream, repairs, 0
+        self._stream, self._repairs, self.at = stream, repairs, 0
 
     def read(self, size: int = CHUNK) -> bytes:
         chunk = self._stream.read(size)
-        start, self._at = self._at, self._at + len(chunk)
-        for offset in sorted((o for o in self._repairs if start <= o < self._at), reverse=True):
+        start, self.at = self.at, self.at + len(chunk)
+        for offset in sorted((o for o in self._repairs if start <= o < self.at), reverse=True):
             chunk = chunk[: offset - start] + self._repairs[offset] + chunk[offset - start :]
         return chunk
 
@@ -178,19 +178,17 @@ def _fed(file: SourceFile, encoding: str, repairs: dict[int, bytes], good: int, 
     """Return the offset of the first piece of `step` bytes that the parser refuses; `good` bytes are known fine."""
     events: Any = ijson.sendable_list()
     parser = ijson.basic_parse_coro(events, multiple_values=True)
-    at = 0
     with open_utf8(file, encoding) as stream:
         pieces = _Repaired(stream, repairs)
         while True:
-            wanted = CHUNK if at < good else step
-            piece = pieces.read(wanted)
+            at = pieces.at
+            piece = pieces.read(CHUNK if at < good else step)
             if not piece:
                 return at
             try:
                 parser.send(piece)
             except ijson.JSONError:
                 return at
-            at += min(wanted, len(piece))
             events.clear()
 
 

@@ -1,0 +1,273 @@
+"""Every set of the catalog is read from a file shaped like the published one, through the reading every stage uses.
+
+`KOQAS_DATA=DIR` also reads the real KorQuAD development half and the precedents in DIR.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from source_files import BUILDERS
+from source_files_squad import RIVER, TABLE, dumped, saved
+
+from koqas.train.examples import Example, read_examples
+from koqas.train.rejections import Rejection
+from koqas.train.sources.building import ReadOptions
+from koqas.train.sources.catalog import SOURCES, source_named
+from koqas.train.sources.reading import read_source
+
+FLOOD = "1987년 홍수로 다리가 무너졌다."
+MAPPING = {
+    "question": "set[].items[].q",
+    "answer": "set[].items[].a",
+    "context": "set[].body",
+    "title": "set[].head",
+}
+
+# For each set: question (or the summary of a document row), answer and the quotes of its evidence, in file order;
+# then what is rejected.
+EXPECTED = {
+    "korquad1": ([("길이는?", "42km", ["42km"])], {}),
+    "korquad2": (
+        [("언제 생겼나?", "1961년", ["1961년"]), ("연도별 인구는?", "연도 인구 2020 3,105명", [TABLE])],
+        {},
+    ),
+    "aihub_common": ([("언제 무너졌나?", "1987년", ["1987년"])], {}),
+    "aihub_mrc": ([("깊이는?", "", []), ("길이는?", "42km", ["42km"])], {}),
+    "aihub_admin": (
+        [
+            ("길이가 얼마야", "수해", [FLOOD]),
+            ("길이가 얼마야", "42km", ["42km"]),
+            ("길이가 얼마야", "3,105명", ["3,105명"]),
+            ("길이가 얼마야", "Yes", [FLOOD]),
+            ("길이가 얼마야", "", []),
+        ],
+        {"unlabelled_copy": 5},
+    ),
+    "aihub_news": (
+        [
+            ("길이가 얼마야", "42km", ["42km"]),
+            ("무엇 때문이야", "큰물", [FLOOD]),
+            ("이름이 뭐야", "한들강", ["한들강"]),
+        ],
+        {"repaired_json": 1},
+    ),
+    "aihub_books": ([("길이는?", "42km", ["42km"]), ("깊이는?", "", [])], {}),
+    "aihub_tables": ([("2020년 인구는?", "3,105명", ["3,105명"])], {}),
+    "aihub_finance_law": (
+        [("수수료는 얼마야", "1%", ["1%"]), ("수수료가 있어", "Yes", ["수수료는 1%이다."])],
+        {},
+    ),
+    "aihub_technical": (
+        [
+            ("두께는 얼마인가?", "3 nm", ["3<sub>&nbsp;</sub>nm"]),
+            ("소자는 얼마나 두꺼운가?", "3 nm", ["3<sub>&nbsp;</sub>nm"]),
+        ],
+        {"unlabelled_copy": 1},
+    ),
+    "aihub_summaries": (
+        [
+            ("무료로 건너는 새 다리가 놓였다.", "", ["한들강에 새 다리가 놓였다.", "통행은 무료이다."]),
+            ("두 문장이다.", "", ["둘째 문장이다."]),
+        ],
+        {},
+    ),
+    "korsciqa1": ([("정확도는?", "90%", ["90%"])], {}),
+    "korsciqa2": ([("정확도는?", "90%", ["90%"])], {}),
+    "kisti_papers": (
+        [("오차는 얼마였나?", "2.5%", ["2.5%"]), ("강을 다룬다.", "", [])],
+        {"no_questions": 1},
+    ),
+    "etri_mrc": ([("길이는?", "42km", ["42km"])], {"no_answer": 1}),
+    "etri_quiz": (
+        [("한들군의 상징은?", "장미", []), ("한들강의 길이는?", "42km", ["42km"])],
+        {"no_question": 1},
+    ),
+    "etri_law": ([("벌금은 얼마인가?", "100만원", ["100만원"])], {}),
+    "korean_culture": (
+        [
+            ("다음 중 물에서 하는 놀이는? \n 1\t널뛰기 2\t뱃놀이 3\t윷놀이 4\t그네 5\t제기 차기", "뱃놀이", []),
+            ("설날에 먹는 국은?", "떡국", []),
+        ],
+        {"no_answer": 1},
+    ),
+    "economy_sports": ([("길이는?", "42km", ["42km"]), ("언제 무너졌나?", "1987년", ["1987년"])], {}),
+    "squad2": ([("Where is it?", "Solnae", ["Solnae"]), ("Who found it?", "", [])], {}),
+    "bioasq": (
+        [
+            ("Which gene?", "gene X", ["Gene X"]),
+            ("Is it mutated?", "yes", []),
+            ("Which genes?", "Gene X, Gene Y", ["Gene X"]),
+            ("What is known?", "Gene X is mutated.", []),
+        ],
+        {"answer_not_in_context": 1},
+    ),
+    "bioasq_factoid": ([("Which gene?", "Gene X", ["Gene X"])], {"no_answer": 1}),
+    "msmarco": (
+        [
+            ("who found it", "", []),
+            ("where is the river", "The river is in Solnae.", ["The river is in Solnae."]),
+        ],
+        {},
+    ),
+    "coqa": (
+        [
+            ("What does Mina have?", "a kite", ["has a red kite"]),
+            ("What does Mina have? a kite What color?", "red", ["red kite"]),
+            ("What does Mina have? a kite What color? red Who made it?", "", []),
+        ],
+        {},
+    ),
+    "kocommercial": (
+        [("다음 글에서 강의 길이를 찾아라.", "42km", ["42km"]), ("인사말을 써라.", "안녕하십니까.", [])],
+        {},
+    ),
+    "articles": (
+        [("", "", []), ("", "", []), ("", "", []), ("새 길이 열렸다.", "", []), ("", "", [])],
+        {"before_date": 2, "no_date": 1, "not_an_article": 1},
+    ),
+    "precedents": ([("한들법은 강을 지킨다.", "", [])], {}),
+    "documents": ([("", "", [])], {}),
+}
+
+
+def outcomes(name, path, **options):
+    if name == "economy_sports":
+        options.setdefault("mapping", MAPPING)
+    found = list(read_source(source_named(name), path, ReadOptions(**options)))
+    return [o for o in found if isinstance(o, Example)], [o for o in found if isinstance(o, Rejection)]
+
+
+@pytest.mark.parametrize("name", [s.name for s in SOURCES])
+def test_each_set_is_read_from_its_published_shape(name, tmp_path):
+    rows, rejected = outcomes(name, BUILDERS[name](tmp_path))
+    expected_rows, expected_rejections = EXPECTED[name]
+    assert [(r.question or r.summary, r.answer, list(r.quotes())) for r in rows] == expected_rows
+    assert Counter(r.reason for r in rejected) == expected_rejections
+    source = source_named(name)
+    for row in rows:
+        assert row.problems() == [] and (row.source, row.license) == (name, source.license)
+        assert row.meta["file"] and Example.from_dict(json.loads(json.dumps(row.to_dict()))) == row
+    assert all(r.source == name and r.file and r.detail for r in rejected)
+
+
+def test_ids_do_not_depend_on_where_a_file_lies(tmp_path):
+    first, _ = outcomes("korquad1", BUILDERS["korquad1"](tmp_path / "a"))
+    again, _ = outcomes("korquad1", BUILDERS["korquad1"](tmp_path / "b").rename(tmp_path / "other.json"))
+    assert [r.id for r in first] == [r.id for r in again]
+
+
+def test_unanswerable_rows_keep_what_looked_like_an_answer(tmp_path):
+    rows, _ = outcomes("squad2", BUILDERS["squad2"](tmp_path))
+    assert rows[1].meta["plausible"] == ["Solnae"] and rows[1].useful == (False,)
+    assert rows[0].meta["answers"] == ["in Solnae"]
+
+
+def test_both_wordings_of_a_question_share_a_group(tmp_path):
+    rows, _ = outcomes("aihub_technical", BUILDERS["aihub_technical"](tmp_path))
+    assert rows[0].meta["group"] == rows[1].meta["group"] and rows[0].id != rows[1].id
+
+
+def test_a_paper_is_cut_to_a_window_around_the_answer(tmp_path):
+    rows, _ = outcomes("kisti_papers", BUILDERS["kisti_papers"](tmp_path))
+    window = rows[0].documents[0].text
+    assert "실험의 오차는 2.5%였다." in window and 2000 < len(window) <= 3004
+    assert rows[0].documents[0].title == "한들 논문"
+    assert rows[1].documents[0].text == "1. 서론\n강은 길다.\n물은 맑다."
+
+
+def test_selected_passages_are_the_useful_ones(tmp_path):
+    rows, _ = outcomes("msmarco", BUILDERS["msmarco"](tmp_path))
+    assert rows[0].useful == (False,) and rows[1].useful == (False, True)
+
+
+def test_the_hub_copies_keyed_by_row_are_read_too(tmp_path):
+    marco = {
+        "answers": ["Solnae"],
+        "passages": {"is_selected": [0, 1], "passage_text": ["A town.", "In Solnae."], "url": ["x", "y"]},
+        "query": "where",
+        "query_id": 3,
+        "query_type": "LOCATION",
+        "wellFormedAnswers": [],
+    }
+    rows, _ = outcomes("msmarco", saved(tmp_path / "marco.jsonl", dumped(marco)))
+    assert (rows[0].answer, rows[0].useful) == ("Solnae", (False, True))
+    korquad = {"id": "1", "context": RIVER, "question": "길이는?", "answers": {"text": ["42km"], "answer_start": [9]}}
+    rows, _ = outcomes("korquad1", saved(tmp_path / "korquad.jsonl", dumped(korquad)))
+    assert rows[0].quotes() == ("42km",)
+
+
+def test_articles_keep_paragraphs_and_lose_navigation(tmp_path):
+    rows, _ = outcomes("articles", BUILDERS["articles"](tmp_path))
+    saved_page = rows[1].documents[0]
+    assert saved_page.title == "다리 1" and "다시 열렸다고 군청이 밝혔다" in saved_page.text
+    assert "무단전재" not in saved_page.text and "첫 화면" not in saved_page.text
+    assert rows[3].documents[0].text == "한들군에 새 길이 열렸다.\n길이는 5km이다."
+
+
+def test_the_date_cut_and_the_columns_of_articles_are_options(tmp_path):
+    lines = dumped({"link": "http://n.example/9", "when": "2023년 5월 6일", "본문": RIVER})
+    path = saved(tmp_path / "a.jsonl", lines)
+    columns = {"url": "link", "published": "when", "text": "본문"}
+    rows, _ = outcomes("articles", path, columns=columns, since=date(2023, 5, 6))
+    assert (rows[0].meta["published"], rows[0].meta["url"]) == ("2023-05-06", "http://n.example/9")
+    assert outcomes("articles", path, columns=columns, since=date(2023, 5, 7))[0] == []
+
+
+def test_conversations_need_no_history(tmp_path):
+    rows, _ = outcomes("coqa", BUILDERS["coqa"](tmp_path), history=0)
+    assert [r.question for r in rows] == ["What does Mina have?", "What color?", "Who made it?"]
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "koqas.train.sources", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_list_prints_every_set_and_counts_rows(tmp_path):
+    done = run("list", "--path", f"aihub_admin={BUILDERS['aihub_admin'](tmp_path)}")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [re.split(r"\s{2,}", line)[0] for line in lines] == ["set", *(s.name for s in SOURCES)]
+    assert "5 (-5)" in next(line for line in lines if line.startswith("aihub_admin "))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_read_writes_rows_and_rejections(suffix, tmp_path):
+    out, rejected = tmp_path / f"rows.{suffix}", tmp_path / "rejected.jsonl"
+    folder = BUILDERS["aihub_news"](tmp_path / "download")
+    done = run("read", "aihub_news", folder, "--out", out, "--rejected", rejected)
+    assert done.returncode == 0, done.stderr
+    assert [r.answer for r in read_examples(out)] == ["42km", "큰물", "한들강"]
+    assert [json.loads(line)["reason"] for line in rejected.read_text("utf-8").splitlines()] == ["repaired_json"]
+    assert "rows: 3 (reading 3)" in done.stderr and "rejected: 1 (repaired_json 1)" in done.stderr
+    assert run("read", "aihub_news", folder, "--out", folder / "rows.jsonl").returncode == 2  # it would be read again
+
+
+def test_read_stops_at_the_limit_and_prints_without_out(tmp_path):
+    done = run("read", "squad2", BUILDERS["squad2"](tmp_path), "--limit", "1")
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["Solnae"]
+
+
+def test_read_with_a_mapping_file(tmp_path):
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("\n".join(f"{field}: {path}" for field, path in MAPPING.items()), encoding="utf-8")
+    path = BUILDERS["economy_sports"](tmp_path)
+    done = run("read", "economy_sports", path, "--mapping", mapping)
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["42km", "1987년"]
+
+
+@pytest.mark.skipif("KOQAS_DATA" not in os.environ, reason="KOQAS_DATA names no folder of corpora")
+def test_real_files_lose_no_question():
+    folder = Path(os.environ["KOQAS_DATA"])
+    rows, rejected = outcomes("korquad1", folder / "korquad_dev_a.json.xz")
+    assert Counter(r.meta["offset"] for r in rows) == {"given": 2799}
+    assert [r.reason for r in rejected] == ["no_questions"]
+    rows, rejected = outcomes("precedents", folder / "precedents.jsonl.xz")
+    assert len(rows) == 3831 and all(r.summary and r.meta["issue"] for r in rows) and rejected == []
