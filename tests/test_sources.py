@@ -5,19 +5,18 @@
 
 import json
 import os
-import re
-import subprocess
-import sys
 from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
 from source_files import BUILDERS
+from source_files_articles import page
 from source_files_squad import RIVER, TABLE, dumped, saved
 
-from koqas.train.examples import Example, read_examples
+from koqas.train.examples import Example
 from koqas.train.rejections import Rejection
+from koqas.train.sources.articles import day_of
 from koqas.train.sources.building import ReadOptions
 from koqas.train.sources.catalog import SOURCES, source_named
 from koqas.train.sources.reading import read_source
@@ -225,42 +224,40 @@ def test_conversations_need_no_history(tmp_path):
     assert [r.question for r in rows] == ["What does Mina have?", "What color?", "Who made it?"]
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "koqas.train.sources", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def test_a_mapping_reaches_lists_in_json_lines_and_columns_of_tables(tmp_path):
+    row = dumped({"body": RIVER, "items": [{"q": "길이는?", "a": "42km"}, {"q": "언제?", "a": "1987년"}]})
+    lines = saved(tmp_path / "nested.jsonl", row)
+    rows, _ = outcomes("documents", lines, mapping={"question": "items[].q", "answer": "items[].a", "context": "body"})
+    assert [(r.quotes(), r.meta["row"]) for r in rows] == [
+        (("42km",), "line 1.items[0]"),
+        (("1987년",), "line 1.items[1]"),
+    ]
+    table = saved(tmp_path / "t.csv", "물음,답.글\n길이는?,42km\n".encode("cp949"))
+    rows, _ = outcomes("documents", table, mapping={"question": "물음", "answer": "답.글", "title": "없음"})
+    assert [(r.question, r.answer) for r in rows] == [("길이는?", "42km")]
 
 
-def test_list_prints_every_set_and_counts_rows(tmp_path):
-    done = run("list", "--path", f"aihub_admin={BUILDERS['aihub_admin'](tmp_path)}")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [re.split(r"\s{2,}", line)[0] for line in lines] == ["set", *(s.name for s in SOURCES)]
-    assert "5 (-5)" in next(line for line in lines if line.startswith("aihub_admin "))
+def test_dates_in_an_article_are_not_its_date(tmp_path):
+    undated = page("", 1).replace("다시 열렸다".encode(), "2024년 3월 5일에 다시 열렸다".encode())
+    rows, rejected = outcomes("articles", saved(tmp_path / "a.html", undated))
+    assert rows == [] and [r.reason for r in rejected] == ["no_date"]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
-def test_read_writes_rows_and_rejections(suffix, tmp_path):
-    out, rejected = tmp_path / f"rows.{suffix}", tmp_path / "rejected.jsonl"
-    folder = BUILDERS["aihub_news"](tmp_path / "download")
-    done = run("read", "aihub_news", folder, "--out", out, "--rejected", rejected)
-    assert done.returncode == 0, done.stderr
-    assert [r.answer for r in read_examples(out)] == ["42km", "큰물", "한들강"]
-    assert [json.loads(line)["reason"] for line in rejected.read_text("utf-8").splitlines()] == ["repaired_json"]
-    assert "rows: 3 (reading 3)" in done.stderr and "rejected: 1 (repaired_json 1)" in done.stderr
-    assert run("read", "aihub_news", folder, "--out", folder / "rows.jsonl").returncode == 2  # it would be read again
-
-
-def test_read_stops_at_the_limit_and_prints_without_out(tmp_path):
-    done = run("read", "squad2", BUILDERS["squad2"](tmp_path), "--limit", "1")
-    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["Solnae"]
-
-
-def test_read_with_a_mapping_file(tmp_path):
-    mapping = tmp_path / "mapping.yaml"
-    mapping.write_text("\n".join(f"{field}: {path}" for field, path in MAPPING.items()), encoding="utf-8")
-    path = BUILDERS["economy_sports"](tmp_path)
-    done = run("read", "economy_sports", path, "--mapping", mapping)
-    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["42km", "1987년"]
+@pytest.mark.parametrize(
+    ("stated", "day"),
+    [
+        ("2024-03-01T09:00:00+09:00", date(2024, 3, 1)),
+        ("2021.01.01. 오전 10:00", date(2021, 1, 1)),
+        ("2024년 3월 5일", date(2024, 3, 5)),
+        ("20240305093000", date(2024, 3, 5)),
+        ("Mon, 04 Mar 2024 09:00:00 +0900", date(2024, 3, 4)),
+        ("2024-13-01", None),
+        ("1709251200", None),
+        ("어제", None),
+    ],
+)
+def test_stated_dates(stated, day):
+    assert day_of(stated) == day
 
 
 @pytest.mark.skipif("KOQAS_DATA" not in os.environ, reason="KOQAS_DATA names no folder of corpora")

@@ -112,6 +112,8 @@ def _width(cell: str) -> int:
 def read(args: argparse.Namespace) -> int:
     """Read one set, write its rows and say what came of it."""
     source = source_named(args.name)
+    if args.limit is not None and args.limit < 1:
+        raise KoQasError("limit", f"1 이상이어야 합니다: {args.limit}", "leave --limit out to read everything")
     for written in (args.out, args.rejected):
         if written and args.path.is_dir() and written.resolve().is_relative_to(args.path.resolve()):
             raise KoQasError(

@@ -25,7 +25,7 @@ FORMATS = {
     ".atom": feed_records,
 }
 DAY = re.compile(r"(?<!\d)(\d{4})(?:\s?[-./년]\s?)(\d{1,2})(?:\s?[-./월]\s?)(\d{1,2})(?!\d)")
-COMPACT_DAY = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
+COMPACT_DAY = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?:\d{6})?(?!\d)")
 
 
 def day_of(stated: str) -> date | None:

@@ -36,8 +36,7 @@ def mapping_reader(mapping: dict[str, str]) -> Reader:
         )
     outer, brackets, _ = mapping["question"].partition("[]")
     key = outer if brackets else ""
-    inner = {field: path.removeprefix(f"{key}[].") if brackets else path for field, path in mapping.items()}
-    return Reader(SUFFIXES, lambda file: records_of(file, key), partial(_rows, inner))
+    return Reader(SUFFIXES, lambda file: records_of(file, key), partial(_rows, mapping, key))
 
 
 def ask_for_mapping(name: str, keys: list[str]) -> KoQasError:
@@ -50,9 +49,14 @@ def ask_for_mapping(name: str, keys: list[str]) -> KoQasError:
     )
 
 
-def _rows(mapping: dict[str, str], record: Record, origin: Origin, options: ReadOptions) -> Iterator[Outcome]:
+def _rows(
+    mapping: dict[str, str], key: str, record: Record, origin: Origin, options: ReadOptions
+) -> Iterator[Outcome]:
     lists = mapping["question"].split("[].")[:-1]
-    for place, scopes in _scopes({"": record.value}, "", lists):
+    # Items of the outermost list of a JSON file come one by one; a line or a table row comes whole.
+    streamed = bool(lists) and record.place.startswith(f"{key}[")
+    prefix = f"{key}[]." if streamed else ""
+    for place, scopes in _scopes({prefix: record.value}, prefix, lists[1:] if streamed else lists):
         inner = record.inner(place, None) if place else record
         values = {field: as_text(_value(scopes, path)) for field, path in mapping.items()}
         yield _row(inner, origin, values)
@@ -70,8 +74,8 @@ def _scopes(known: dict[str, Any], prefix: str, lists: list[str]) -> Iterator[tu
 
 
 def _value(scopes: dict[str, Any], path: str) -> Any:  # noqa: ANN401 - any JSON value
-    prefix = max((p for p in scopes if path.startswith(p)), key=len)
-    return _walk(scopes[prefix], path.removeprefix(prefix))
+    prefix = max((p for p in scopes if path.startswith(p)), key=len, default=None)
+    return None if prefix is None else _walk(scopes[prefix], path.removeprefix(prefix))
 
 
 def _walk(value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value

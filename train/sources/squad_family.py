@@ -40,7 +40,8 @@ class SquadRules:
 
     Args:
         unmarked_is_unanswerable (`bool`): Whether a question without answers and without a mark is an
-            unanswerable one (AIHub 89, SQuAD-like noanswer files) or an unlabelled one (test files).
+            unanswerable one (AIHub 89, SQuAD-like noanswer files) or an unlabelled one (test files). A question
+            marked as answerable that has no answer is never taken.
         group_by_id_stem (`bool`): Whether ids `<stem>_001`, `<stem>_002` ask one question over several passages.
     """
 
@@ -129,7 +130,7 @@ def _question_rows(rules: SquadRules, record: Record, origin: Origin, passage: _
         example_of, origin, record, [passage.document], question=question, native_id=native_id, domain=passage.domain
     )
     marked = str(qa["is_impossible"]).lower() in ("true", "1") if "is_impossible" in qa else kind == "unanswerable"
-    if marked or (not given and rules.unmarked_is_unanswerable):
+    if marked or (not given and rules.unmarked_is_unanswerable and "is_impossible" not in qa):
         plausible = [a.text for a in given] + [text(p, "text") for p in listed(qa, "plausible_answers")]
         yield make(useful=[False], **{**meta, "kind": "unanswerable", "plausible": plausible})
     elif not given:

@@ -5,6 +5,7 @@ Dates are those that the page or feed states, as text. Encodings (EUC-KR is comm
 """
 
 import html
+import io
 import re
 from collections.abc import Iterator
 
@@ -70,7 +71,8 @@ def warc_records(file: SourceFile) -> Iterator[Record | Rejection]:
 def feed_records(file: SourceFile) -> Iterator[Record | Rejection]:
     """Read the entries of an RSS or Atom feed; where the full text is missing, the description stands for it."""
     with file.open() as stream:
-        feed = feedparser.parse(stream.read(LARGEST_PAGE))
+        # As a stream: plain bytes that look like a path or an address would be opened.
+        feed = feedparser.parse(io.BytesIO(stream.read(LARGEST_PAGE)))
     if feed.bozo and not isinstance(feed.bozo_exception, feedparser.CharacterEncodingOverride):
         yield Rejection("sources", "broken_feed", f"{feed.bozo_exception}; entries before it are read", "", file.name)
     for number, entry in enumerate(feed.entries):
