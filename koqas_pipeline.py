@@ -21,11 +21,13 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer, Pipeline
 from transformers.utils import cached_file
 
+from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_documents import load_documents
 from .koqas_generation import Cited, ComposeOptions, Extractive
 from .koqas_prompts import ABSTENTION, chat_format
 from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, encoder_fingerprint, is_index, query_of
+from .koqas_storage import standing  # noqa: F401  (see above)
 from .koqas_text import overlap_weight, search_tokens, sentences_of, view_of
 from .koqas_types import Composition, Document, KoQasError, Result, ScoredChunk, sha256_of
 
@@ -315,6 +317,7 @@ class KoQasPipeline(Pipeline):
         fresh = [s for s in found if (s.chunk.document, s.chunk.number) not in known][:wanted]
         for s in fresh:
             s.round = turn
+        inquiry.meet(fresh)
         return fresh
 
     def _judge(self, inquiry: "Inquiry", found: list[ScoredChunk]) -> None:
@@ -360,15 +363,28 @@ class KoQasPipeline(Pipeline):
 
 
 class Inquiry:
-    """One question on its way: its query tokens and their weights in the index it is asked of."""
+    """One question on its way: its query tokens, their weights in the index it is asked of, and what it has found."""
 
     def __init__(self, question: str, index: Index, options: AskOptions) -> None:
         self.question, self.index, self.options = question, index, options
         self.query: Query = query_of(question)
         self.weights = index.token_weights(self.query.tokens)
+        self._covered: dict[tuple[str, str], float] = {}
+
+    def meet(self, found: Iterable[ScoredChunk]) -> None:
+        """Look up how much of the question the found chunks and their sentences cover."""
+        for s in found:
+            whole, each = self.index.coverage(self.weights, s.chunk)
+            self._covered |= {(x.text, ""): share for x, share in zip(s.chunk.sentences, each, strict=True)}
+            self._covered[s.chunk.text, s.chunk.title] = whole
 
     def coverage(self, text: str, title: str) -> float:
-        """Return the share (0..1) of the question's inverse-document-frequency weight that a text's words cover."""
+        """Return the share (0..1) of the question's inverse-document-frequency weight that a text's words cover.
+
+        Texts of found chunks (with their title) and of their sentences (without) are known; others are analyzed.
+        """
+        if (known := self._covered.get((text, title))) is not None:
+            return known
         held = {t for s in sentences_of(f"{title}\n{text}") for t in search_tokens(s.tokens, s.text)}
         return overlap_weight(self.weights, held)
 

@@ -1,14 +1,11 @@
 """Find the chunks of the user's documents that may hold the answer: BM25 and dense vectors, fused by rank.
 
-Comes in: documents. Goes out: chunks with lexical, dense and fused scores. An index is a folder of plain
-formats (JSON, NumPy arrays, FAISS), written under a temporary name and renamed, so it is whole or absent.
-This module knows nothing about language models.
+Comes in: documents. Goes out: chunks with lexical, dense and fused scores. A saved index is a folder of plain formats
+(JSON, NumPy arrays, FAISS). This module knows nothing about language models.
 """
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +16,14 @@ import faiss
 import numpy as np
 from tqdm.auto import tqdm
 
+from .koqas_chunks import TokenizedChunk, TokenTable, cut_document
 from .koqas_documents import read_documents, write_documents
-from .koqas_text import chunk_document, keywords, search_tokens, sentences_of, view_of
+from .koqas_storage import replace_folder, standing
+from .koqas_text import keywords, search_tokens, sentences_of, view_of
 from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha256_of
 
 INDEX_FILE = "koqas_index.json"
+FORMAT = 2  # of a saved index; 1 had no table of tokens
 RRF_CONSTANT = 60  # Cormack, Clarke and Buettcher 2009
 
 
@@ -82,14 +82,18 @@ class Index:
         self,
         documents: list[Document],
         chunks: list[Chunk],
+        tokens: TokenTable,
         lexical: bm25s.BM25,
         dense: faiss.Index | None,
         settings: IndexSettings,
         encoder: DenseEncoder | None,
     ) -> None:
         self.documents = {d.id: d for d in documents}
-        self.chunks, self.lexical, self.dense = chunks, lexical, dense
+        self.chunks, self.tokens, self.lexical, self.dense = chunks, tokens, lexical, dense
         self.settings, self.encoder = settings, encoder
+        self._first: dict[str, int] = {}  # where each document's chunks begin
+        for position, chunk in enumerate(chunks):
+            self._first.setdefault(chunk.document, position)
 
     @classmethod
     def build(
@@ -105,22 +109,21 @@ class Index:
         Raises:
             KoQasError: The documents hold no sentence at all.
         """
-        chunks: list[Chunk] = []
-        tokens: list[list[str]] = []
+        tokenized: list[TokenizedChunk] = []
         for document in tqdm(documents, desc="문서 색인", unit="문서", disable=not progress):
-            for chunk, chunk_tokens in chunk_document(document, settings.max_chars):
-                chunks.append(chunk)
-                tokens.append(chunk_tokens)
-        if not chunks:
+            tokenized += cut_document(document, settings.max_chars)
+        if not tokenized:
             raise KoQasError("documents", "문장을 하나도 찾지 못했습니다.", "pass documents with readable text")
+        chunks = [t.chunk for t in tokenized]
         lexical = bm25s.BM25(k1=1.2, b=0.75)
-        lexical.index([t or [""] for t in tokens], show_progress=False)
+        lexical.index([t.tokens() or [""] for t in tokenized], show_progress=False)
+        tokens = TokenTable.build(tokenized, lexical.vocab_dict)
         dense = None
         if encoder is not None and settings.dense_weight > 0:
             vectors = _encode(encoder, [f"{c.title} {c.text}".strip() for c in chunks])
             dense = faiss.IndexFlatIP(vectors.shape[1])
             dense.add(vectors)
-        return cls(documents, chunks, lexical, dense, settings, encoder)
+        return cls(documents, chunks, tokens, lexical, dense, settings, encoder)
 
     def search(self, query: Query, top_k: int, *, lexical: bool = True, dense: bool = True) -> list[ScoredChunk]:
         """Return the `top_k` best chunks, best first.
@@ -161,35 +164,45 @@ class Index:
             weights[token] = float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
         return weights
 
+    def coverage(self, weights: dict[str, float], chunk: Chunk) -> tuple[float, list[float]]:
+        """Tell how much of a question's token weight a chunk of this index holds, without reading its text again.
+
+        Args:
+            weights (`dict[str, float]`): See `token_weights`.
+            chunk (`Chunk`): One of `chunks`.
+
+        Returns:
+            `tuple[float, list[float]]`: Shares (0..1) of the chunk with its title and of each sentence alone.
+        """
+        vocabulary, total = self.lexical.vocab_dict, sum(weights.values()) or 1.0
+        known = {vocabulary[t]: w / total for t, w in weights.items() if t in vocabulary}
+        asked, shares = np.array(list(known), dtype=np.int32), np.array(list(known.values()))
+        held = [np.isin(asked, row) for row in self.tokens.rows(self._first[chunk.document] + chunk.number)]
+        whole = np.logical_or.reduce(held)
+        return float(shares[whole].sum()), [float(shares[h].sum()) for h in held[1:]]
+
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the index to a folder, whole or not at all.
+        """Write the index to a folder, whole or not at all; an index that is there already is replaced.
 
         Raises:
-            KoQasError: The folder exists and is not an index.
+            KoQasError: Something else stands there.
         """
         target = Path(folder)
-        if target.exists() and not (target / INDEX_FILE).is_file() and any(target.iterdir()):
-            raise KoQasError("index", f"색인이 아닌 폴더가 이미 있습니다: {target}", "choose another folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            self._write(building)
-            if target.exists():
-                shutil.rmtree(target)
-            os.rename(building, target)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
+        if target.exists() and not is_index(target) and not (target.is_dir() and not any(target.iterdir())):
+            raise KoQasError("index", f"색인이 아닌 것이 이미 있습니다: {target}", "choose another folder")
+        replace_folder(target, self._write)
 
     def _write(self, folder: Path) -> None:
         write_documents(list(self.documents.values()), folder / "documents.jsonl")
         with (folder / "chunks.jsonl").open("w", encoding="utf-8") as lines:
             for chunk in self.chunks:
                 lines.write(json.dumps(asdict(chunk), ensure_ascii=True) + "\n")
+        self.tokens.save(folder / "tokens.npz")
         self.lexical.save(str(folder / "lexical"), show_progress=False)
         if self.dense is not None:
             faiss.write_index(self.dense, str(folder / "dense.faiss"))
         head = {
+            "format": FORMAT,
             "fingerprint": self.settings.fingerprint(),
             "settings": asdict(self.settings),
             "chunks": len(self.chunks),
@@ -201,19 +214,15 @@ class Index:
         """Read an index written by `save`.
 
         Raises:
-            KoQasError: No index there, damaged, or made with other settings or another encoder.
+            KoQasError: No index there, damaged, of an older format, or made with other settings or another encoder.
         """
-        path = Path(folder)
+        path = standing(Path(folder))
         try:
             head = json.loads((path / INDEX_FILE).read_text("utf-8"))
-            if head["fingerprint"] != settings.fingerprint():
-                raise KoQasError(
-                    "index",
-                    f"다른 검색기로 만든 색인입니다: {path}",
-                    "rebuild it with this pipeline, or load the pipeline it was made with",
-                )
+            _check_head(head, settings, path)
             documents = read_documents(path / "documents.jsonl")
             chunks = list(_read_chunks(path / "chunks.jsonl"))
+            tokens = TokenTable.load(path / "tokens.npz", chunks)
             lexical = bm25s.BM25.load(str(path / "lexical"), show_progress=False)
             dense = faiss.read_index(str(path / "dense.faiss")) if (path / "dense.faiss").is_file() else None
             if len(chunks) != head["chunks"] or (dense is not None and dense.ntotal != len(chunks)):
@@ -222,16 +231,29 @@ class Index:
             raise
         except Exception as error:
             raise KoQasError("index", f"색인을 읽을 수 없습니다: {path} ({error})", "rebuild the index") from error
-        return cls(documents, chunks, lexical, dense, settings, encoder)
+        return cls(documents, chunks, tokens, lexical, dense, settings, encoder)
+
+
+def _check_head(head: dict[str, Any], settings: IndexSettings, path: Path) -> None:
+    if (found := head.get("format", 1)) != FORMAT:
+        raise KoQasError(
+            "index",
+            f"색인 형식이 다릅니다: {path} (형식 {found}, 필요한 형식 {FORMAT})",
+            "made by another version of Ko-QAS: rebuild it from the documents",
+        )
+    if head["fingerprint"] != settings.fingerprint():
+        raise KoQasError(
+            "index",
+            f"다른 검색기로 만든 색인입니다: {path}",
+            "rebuild it with this pipeline, or load the pipeline it was made with",
+        )
 
 
 def is_index(source: Any) -> bool:  # noqa: ANN401
     """Tell whether a value names a folder written by `Index.save`."""
-    return (
-        isinstance(source, (str, os.PathLike))
-        and len(os.fspath(source)) < 4096
-        and (Path(source) / INDEX_FILE).is_file()
-    )
+    if not isinstance(source, (str, os.PathLike)) or len(os.fspath(source)) > 4096 or "\0" in os.fspath(source):
+        return False
+    return os.path.isfile(standing(Path(source)) / INDEX_FILE)  # unlike Path.is_file, False for a long text
 
 
 def encoder_fingerprint(folder: Path) -> str:

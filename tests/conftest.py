@@ -1,5 +1,6 @@
 """Shared fixtures: the real embedded repository, loaded once."""
 
+import json
 import os
 from pathlib import Path
 
@@ -26,6 +27,11 @@ DOCUMENTS = [
         "text": "버드내장은 오일장이다. 상인은 모두 130명이다. 장터 입구에 느티나무가 있다.",
     },
 ]
+
+
+def edit(path, **changes):
+    """Change keys of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.fixture(scope="session")

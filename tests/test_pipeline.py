@@ -8,7 +8,7 @@ import sys
 import unicodedata
 
 import pytest
-from conftest import DOCUMENTS, ROOT
+from conftest import DOCUMENTS, ROOT, edit
 
 from koqas.koqas_pipeline import verify
 from koqas.koqas_types import KoQasError
@@ -51,10 +51,6 @@ def copy_repository(target, names):
     for name in names:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, target / name)
-
-
-def edit(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_exact_call_on_a_folder_from_elsewhere(tmp_path):
@@ -179,23 +175,3 @@ def test_folder_with_cp949_and_html(qa, tmp_path):
     with pytest.raises(KoQasError) as caught:
         qa("상인은?", documents=str(tmp_path))
     assert caught.value.field == "c.txt"
-
-
-def test_saved_index_answers_alike_and_refuses_another_retriever(qa, tmp_path):
-    qa.save_index(tmp_path / "index")
-    again = qa("열람실은 몇 석인가?", documents=tmp_path / "index", threshold=0.0)
-    assert again["answer"] == qa("열람실은 몇 석인가?", threshold=0.0)["answer"]
-    edit(tmp_path / "index" / "koqas_index.json", fingerprint="other")
-    with pytest.raises(KoQasError) as caught:
-        qa("열람실은?", documents=str(tmp_path / "index"))
-    assert caught.value.field == "index"
-
-
-def test_a_failed_save_leaves_no_partial_index(qa, tmp_path, monkeypatch):
-    def full_disk(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(qa.index.lexical, "save", full_disk)
-    with pytest.raises(OSError):
-        qa.save_index(tmp_path / "index")
-    assert list(tmp_path.iterdir()) == []
