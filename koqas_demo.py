@@ -9,6 +9,7 @@ and transformers are being imported.
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -62,12 +63,13 @@ def answer_all(args: argparse.Namespace, analyzer: Thread) -> None:
     Raises:
         KoQasError: Bad documents, question or option.
     """
-    from transformers import logging
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from .koqas_pipeline import load, verify
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    set_verbosity_error()
+    disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it recommends kernels that fp32 does not use
     qa = load(args.model)
     analyzer.join()  # `kiwi()` keeps one instance, but two threads that ask at once would build two
     qa.index = qa.build_index(args.documents, progress=True)
