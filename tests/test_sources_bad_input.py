@@ -2,11 +2,12 @@
 
 import gzip
 import json
+import zipfile
 
 import pytest
 from source_files import BUILDERS
 from source_files_articles import FEED
-from source_files_squad import RIVER, dumped, saved, squad
+from source_files_squad import RIVER, dumped, saved, squad, zipped
 from test_sources import outcomes
 
 from koqas.koqas_types import KoQasError
@@ -113,6 +114,32 @@ def test_bytes_of_no_encoding_are_pointed_at(tmp_path):
     at = content.index("읽지".encode())
     rows, rejected = outcomes("korquad1", saved(tmp_path / "x.json", content[:at] + b"\xff" + content[at:]))
     assert only_good(rows) and rejected[0].reason == "wrong_encoding" and f"at byte {at};" in rejected[0].detail
+
+
+def test_a_repair_that_does_not_help_is_given_up(tmp_path):
+    content = b'{"data": [{"title": "x"\n"y": [1\n"a\n"b'  # a line break before a quote, but in no open string
+    rows, rejected = outcomes("korquad1", saved(tmp_path / "x.json", content))
+    assert rows == [] and [r.reason for r in rejected] == ["broken_json"]
+    content = b'{"data": [{"title": "x\n"\n"\n"\n"\n"\n"\n"\n"\n"\n"'
+    rows, rejected = outcomes("korquad1", saved(tmp_path / "y.json", content))
+    assert rows == [] and rejected[-1].reason in ("broken_json", "truncated_json") and len(rejected) <= 6
+
+
+def test_broken_bytes_in_a_table_cost_one_row(tmp_path):
+    lines = ["질문,정답".encode(), "길이는?,42km".encode(), b"\xff?,x", "언제?,1987년".encode()]
+    rows, rejected = outcomes("etri_quiz", saved(tmp_path / "q.csv", b"\n".join(lines)))
+    assert [r.answer for r in rows] == ["42km", "1987년"]
+    assert [(r.reason, r.row) for r in rejected] == [("wrong_encoding", "line 3")]
+
+
+@pytest.mark.parametrize("member", ["xl/workbook.xml", "[Content_Types].xml"])
+def test_damaged_workbooks_are_reported(member, tmp_path):
+    book = next(BUILDERS["etri_quiz"](tmp_path / "whole").rglob("*.xlsx"))
+    with zipfile.ZipFile(book) as archive:
+        members = {n: archive.read(n) for n in archive.namelist() if n != member}
+    zipped(tmp_path / "broken" / "b.xlsx", members)
+    rows, rejected = outcomes("etri_quiz", tmp_path / "broken")
+    assert rows == [] and [(r.reason, r.file) for r in rejected] == [("unreadable_file", "b.xlsx")]
 
 
 def test_bad_json_lines_cost_only_themselves(tmp_path):

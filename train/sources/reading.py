@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import ijson
-import openpyxl.utils.exceptions
 import pyarrow as pa
+from openpyxl.utils.exceptions import InvalidFileException
 
 from koqas.train.examples import Example
 from koqas.train.rejections import Rejection, RejectionLog
@@ -32,7 +32,7 @@ FILE_ERRORS = (
     ijson.JSONError,
     lzma.LZMAError,
     NotImplementedError,
-    openpyxl.utils.exceptions.InvalidFileException,
+    InvalidFileException,
     OSError,
     pa.ArrowException,
     UnicodeError,
@@ -66,14 +66,21 @@ def read_source(
             yield replace(file, source=source.name)
             continue
         if reader is None:
-            raise ask_for_mapping(source.name, keys_found(file))
+            raise ask_for_mapping(source.name, _keys(file))
         before = len(seen)
         for outcome in _file_outcomes(file, reader, source.origin, options):
             yield _checked(outcome, source, seen)
         if source.confidence == "low" and len(seen) == before:
-            keys = keys or keys_found(file)
+            keys = keys or _keys(file)
     if source.confidence == "low" and not options.mapping and not seen:
         raise ask_for_mapping(source.name, keys)
+
+
+def _keys(file: SourceFile) -> list[str]:
+    try:
+        return keys_found(file)
+    except (UnsafeFileError, *FILE_ERRORS):
+        return []  # such a file has no keys to show; why it cannot be read is reported by the reading
 
 
 def _file_outcomes(file: SourceFile, reader: Reader, origin: Origin, options: ReadOptions) -> Iterator[Outcome]:

@@ -121,13 +121,14 @@ def json_records(file: SourceFile, key: str) -> Iterator[Record | Rejection]:
             return
         except ijson.JSONError as error:
             fault = _fault(file, encoding, repairs)
-            if not fault.unclosed_string or len(repairs) == REPAIRS:
+            unclosed = fault.before_a_key and "inside string" in str(error)
+            # A place that is repaired and still breaks was no open string.
+            if not unclosed or fault.offset in repairs or len(repairs) == REPAIRS:
                 yield fault.rejection(file.name, str(error))
                 return
             repairs[fault.offset] = b'",'
-            yield Rejection(
-                "sources", "repaired_json", f"a string was closed at byte {fault.offset}", "", file.name, ""
-            )
+            detail = f"a string was closed at byte {fault.offset + fault.bom}"
+            yield Rejection("sources", "repaired_json", detail, file=file.name)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class _Fault:
     offset: int
     bom: int
     at_end: bool
-    unclosed_string: bool
+    before_a_key: bool
 
     def rejection(self, name: str, message: str) -> Rejection:
         what = "truncated" if self.at_end else message.split("\n")[0].removeprefix("b'")
@@ -170,8 +171,8 @@ def _fault(file: SourceFile, encoding: str, repairs: dict[int, bytes]) -> _Fault
     with open_utf8(file, encoding) as stream:
         _skip(stream, offset)
         rest = stream.read(CHUNK)
-    unclosed = rest[:1] in (b"\n", b"\r") and rest.lstrip()[:1] == b'"'
-    return _Fault(offset, bom, not rest, unclosed)
+    before_a_key = rest[:1] in (b"\n", b"\r") and rest.lstrip()[:1] == b'"'
+    return _Fault(offset, bom, not rest, before_a_key)
 
 
 def _fed(file: SourceFile, encoding: str, repairs: dict[int, bytes], good: int, step: int) -> int:

@@ -6,14 +6,16 @@ published sets repeat headers and a plain dict would keep only the last column.
 
 import csv
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, BinaryIO
 
 import openpyxl
 import pyarrow.parquet as pq
+from openpyxl.utils.exceptions import InvalidFileException
 
 from koqas.train.rejections import Rejection
 from koqas.train.sources.opening import SourceFile, UnsafeFileError, archive_problem, member_problem, seekable
@@ -21,6 +23,7 @@ from koqas.train.sources.records import Record, encoding_of, json_records, jsonl
 
 LONGEST_CELL = 16 << 20  # characters; the csv module's own limit of 131,072 is too small for a page of text
 ROWS_AT_ONCE = 500
+BROKEN_BYTES = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that cannot be decoded
 
 
 def records_of(file: SourceFile, key: str) -> Iterator[Record | Rejection]:
@@ -37,15 +40,17 @@ def records_of(file: SourceFile, key: str) -> Iterator[Record | Rejection]:
 
 
 def csv_records(file: SourceFile) -> Iterator[Record | Rejection]:
-    """Read a CSV in UTF-8, UTF-16 or CP949; a row with more cells than the header is rejected."""
+    """Read a CSV in UTF-8, UTF-16 or CP949; rows with more cells than the header or broken bytes are rejected."""
     csv.field_size_limit(LONGEST_CELL)
-    with io.TextIOWrapper(file.open(), encoding=encoding_of(file), newline="") as lines:
+    with io.TextIOWrapper(file.open(), encoding=encoding_of(file), errors="surrogateescape", newline="") as lines:
         rows = csv.reader(lines)
         header = _distinct(next(rows, []))
         for cells in rows:
             record = Record(file.name, f"line {rows.line_num}", None)
             if len(cells) > len(header):
                 yield record.rejected("broken_row", f"{len(cells)} cells under {len(header)} columns")
+            elif any(BROKEN_BYTES.search(c) for c in cells):
+                yield record.rejected("wrong_encoding", "bytes that are neither UTF-8 nor CP949")
             elif any(c.strip() for c in cells):
                 yield Record(file.name, record.place, dict(zip(header, cells)))
 
@@ -55,6 +60,7 @@ def xlsx_records(file: SourceFile) -> Iterator[Record | Rejection]:
 
     Raises:
         UnsafeFileError: The workbook, itself a zip, would explode.
+        InvalidFileException: The workbook is damaged.
     """
     with seekable(file) as stream:
         with zipfile.ZipFile(stream) as archive:
@@ -62,13 +68,21 @@ def xlsx_records(file: SourceFile) -> Iterator[Record | Rejection]:
             problems.append(archive_problem(archive, file.size, file.limits))
         if any(problems):
             raise UnsafeFileError("; ".join(p for p in problems if p))
+        rows = _sheet_rows(stream)
+        header = _distinct("" if cell is None else str(cell) for cell in next(rows, ()))
+        for number, cells in enumerate(rows, start=2):
+            if any(cell is not None for cell in cells):
+                filled = {name: cell for name, cell in zip(header, cells) if cell is not None}
+                yield Record(file.name, f"row {number}", filled)
+
+
+def _sheet_rows(stream: BinaryIO) -> Iterator[tuple[Any, ...]]:
+    """Yield the cells of each row; openpyxl raises nearly anything on a damaged workbook, this raises one error."""
+    try:
         with closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)) as book:
-            rows = book.worksheets[0].iter_rows(values_only=True)
-            header = _distinct("" if cell is None else str(cell) for cell in next(rows, ()))
-            for number, cells in enumerate(rows, start=2):
-                if any(cell is not None for cell in cells):
-                    filled = {name: cell for name, cell in zip(header, cells) if cell is not None}
-                    yield Record(file.name, f"row {number}", filled)
+            yield from book.worksheets[0].iter_rows(values_only=True)
+    except (AttributeError, IndexError, KeyError, SyntaxError, TypeError, ValueError) as error:
+        raise InvalidFileException(f"{type(error).__name__}: {error}") from error
 
 
 def parquet_records(file: SourceFile) -> Iterator[Record]:
@@ -94,7 +108,7 @@ def keys_found(file: SourceFile) -> list[str]:
 def _distinct(header: Iterable[str]) -> list[str]:
     seen: Counter[str] = Counter()
     names: list[str] = []
-    for number, name in enumerate((h.strip() for h in header), start=1):
+    for number, name in enumerate((BROKEN_BYTES.sub("?", h).strip() for h in header), start=1):
         name = name or f"column {number}"
         names.append(f"{name}.{seen[name]}" if seen[name] else name)
         seen[name] += 1

@@ -76,13 +76,13 @@ def feed_records(file: SourceFile) -> Iterator[Record | Rejection]:
     if feed.bozo and not isinstance(feed.bozo_exception, feedparser.CharacterEncodingOverride):
         yield Rejection("sources", "broken_feed", f"{feed.bozo_exception}; entries before it are read", "", file.name)
     for number, entry in enumerate(feed.entries):
-        whole = " ".join(part.value for part in entry.get("content", []))
-        short = entry.get("summary", "")
+        whole = " ".join(part.get("value") or "" for part in entry.get("content", []))
+        short = entry.get("summary") or ""
         value = {
-            "url": entry.get("link", ""),
-            "title": plain(entry.get("title", "")),
-            "published": entry.get("published") or entry.get("updated", ""),
-            "source": feed.feed.get("title", ""),
+            "url": entry.get("link"),
+            "title": plain(entry.get("title") or ""),
+            "published": entry.get("published") or entry.get("updated"),
+            "source": feed.feed.get("title"),
             "summary": plain(short) if whole and short != whole else "",
             "text": plain(whole or short),
         }
