@@ -10,30 +10,28 @@ The whole picture, in the order it runs:
 Details live in the siblings. This module knows how stages follow one another and how a repository is laid out.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, Pipeline
-from transformers.utils import cached_file
 
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_documents import load_documents
 from .koqas_generation import Cited, ComposeOptions, Extractive
 from .koqas_prompts import ABSTENTION, chat_format
-from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, encoder_fingerprint, is_index, query_of
+from .koqas_repository import check_files, retriever_of, settings_block
+from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, is_index, query_of
 from .koqas_storage import standing  # noqa: F401  (see above)
 from .koqas_text import overlap_weight, search_tokens, sentences_of, view_of
 from .koqas_types import Composition, Document, KoQasError, Result, ScoredChunk, sha256_of
 
 TASK = "ko-qas"
 LONGEST_QUESTION = 2000
-RETRIEVER_FILES = ("config_sentence_transformers.json", "model.safetensors", "modules.json", "tokenizer.json")
 
 
 @dataclass(frozen=True)
@@ -176,8 +174,9 @@ class KoQasPipeline(Pipeline):
         self._preprocess_params = {}
         self.model.eval()
         self.repository = str(getattr(tokenizer, "name_or_path", "") or "")
-        self.settings = RepositorySettings.from_dict(self._repository_block())
-        self.encoder, encoder_id = (encoder, "caller") if encoder is not None else self._repository_encoder()
+        block = getattr(self.model.config, "koqas", None) or settings_block(self.repository)
+        self.settings = RepositorySettings.from_dict(block)
+        self.encoder, encoder_id = (encoder, "caller") if encoder is not None else retriever_of(self.repository)
         self.index_settings = IndexSettings(
             max_chars=self.settings.max_chars, dense_weight=self.settings.dense_weight, encoder=encoder_id
         )
@@ -186,36 +185,6 @@ class KoQasPipeline(Pipeline):
         self.extractive = Extractive(self.model, self.chat, self.docquest, self.settings.calibrations)
         self.cited = Cited(self.model, self.chat)
         self.index = None if documents is None else self.build_index(documents, progress=progress)
-
-    # ---- the repository ------------------------------------------------------------------------------------------
-
-    def repository_file(self, name: str) -> Path | None:
-        """Return the local path of a file of the repository (folder or hub cache), or None."""
-        if not self.repository:
-            return None
-        found = cached_file(
-            self.repository,
-            name,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-            _raise_exceptions_for_gated_repo=False,
-        )
-        return Path(found) if found else None
-
-    def _repository_block(self) -> dict[str, Any]:
-        block = getattr(self.model.config, "koqas", None)
-        if block is None and (path := self.repository_file("config.json")):
-            block = json.loads(path.read_text("utf-8")).get("koqas")
-        return dict(block or {})
-
-    def _repository_encoder(self) -> tuple[DenseEncoder | None, str]:
-        paths = [p for name in RETRIEVER_FILES if (p := self.repository_file(f"retriever/{name}"))]
-        if len(paths) < len(RETRIEVER_FILES):
-            return None, ""
-        from model2vec import StaticModel  # imported here: a pipeline without retriever/ does not need it
-
-        folder = paths[0].parent
-        return StaticModel.from_pretrained(str(folder)), encoder_fingerprint(folder)
 
     # ---- documents -----------------------------------------------------------------------------------------------
 
@@ -508,14 +477,24 @@ class KoQasThinModel:
         base = AutoModelForCausalLM.from_pretrained(block["base_model"], **kwargs)
         try:
             return PeftModel.from_pretrained(base, name)
-        except (ValueError, RuntimeError, OSError) as error:
+        except (ValueError, RuntimeError, OSError, SafetensorError) as error:
             raise KoQasError(
                 "adapter_model.safetensors", f"어댑터를 읽을 수 없습니다: {error}", "download the repository again"
             ) from error
 
 
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401
-    """Load a repository folder without the remote-code machinery (command line, tests, training)."""
-    tokenizer = AutoTokenizer.from_pretrained(repository)
-    model = AutoModelForCausalLM.from_pretrained(repository)
+    """Load a repository folder without the remote-code machinery (command line, tests, training).
+
+    Raises:
+        KoQasError: A file is damaged (named), the repository cannot be loaded, or as the pipeline itself.
+    """
+    check_files(repository)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(repository)
+        model = AutoModelForCausalLM.from_pretrained(repository)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise KoQasError(
+            "model", f"저장소를 읽을 수 없습니다: {repository} ({error})", "pass a whole repository folder or a hub id"
+        ) from error
     return KoQasPipeline(model=model, tokenizer=tokenizer, documents=documents, **kwargs)

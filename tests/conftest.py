@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads slow the model tenfold on busy cores
 ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY_FILES = ["config.json", "generation_config.json", "model.safetensors", "adapter_model.safetensors"]
+REPOSITORY_FILES += ["adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+REPOSITORY_FILES += ["chat_template.jinja", "retriever", *sorted(p.name for p in ROOT.glob("koqas_*.py"))]
 
 DOCUMENTS = [
     {
@@ -27,6 +31,13 @@ DOCUMENTS = [
         "text": "버드내장은 오일장이다. 상인은 모두 130명이다. 장터 입구에 느티나무가 있다.",
     },
 ]
+
+
+def copy_repository(target, names):
+    target.mkdir()
+    for name in names:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, target / name)
 
 
 def edit(path, **changes):

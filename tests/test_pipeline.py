@@ -8,7 +8,7 @@ import sys
 import unicodedata
 
 import pytest
-from conftest import DOCUMENTS, ROOT, edit
+from conftest import DOCUMENTS, REPOSITORY_FILES, ROOT, copy_repository, edit
 
 from koqas.koqas_pipeline import verify
 from koqas.koqas_types import KoQasError
@@ -19,9 +19,6 @@ from transformers import pipeline
 qa = pipeline("ko-qas", model=sys.argv[1], trust_remote_code=True, documents=json.loads(sys.argv[2]))
 print("RESULT" + json.dumps(qa("한들강의 길이는?", threshold=0.0, first_pass_threshold=0.0), ensure_ascii=False))
 """
-REPOSITORY_FILES = ["config.json", "generation_config.json", "model.safetensors", "adapter_model.safetensors"]
-REPOSITORY_FILES += ["adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
-REPOSITORY_FILES += ["chat_template.jinja", "retriever", *sorted(p.name for p in ROOT.glob("koqas_*.py"))]
 
 
 def exact_call(model, cwd, **env):
@@ -44,13 +41,6 @@ def hub_cache(home, repo_id, source):
     shutil.copytree(source, folder / "snapshots" / commit)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(commit)
-
-
-def copy_repository(target, names):
-    target.mkdir()
-    for name in names:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, target / name)
 
 
 def test_exact_call_on_a_folder_from_elsewhere(tmp_path):
