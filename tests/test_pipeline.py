@@ -9,6 +9,7 @@ import unicodedata
 
 import pytest
 from conftest import DOCUMENTS, REPOSITORY_FILES, ROOT, copy_repository, edit
+from datasets import Dataset
 
 from koqas.koqas_pipeline import verify
 from koqas.koqas_types import KoQasError
@@ -154,6 +155,23 @@ def test_decomposed_and_invisible_characters_keep_offsets(qa):
     documents = [{"id": "x", "text": text}]
     result = qa("다리를 설계한 사람은?", documents=documents, threshold=0.0)
     assert verify(result, documents)
+
+
+def test_a_dataset_answers_as_the_list_it_was_made_of(qa):
+    rows = [d | {"year": n} for n, d in enumerate(DOCUMENTS)]
+    result = qa("새 다리를 설계한 사람은?", documents=Dataset.from_list(rows))
+    listed = qa("새 다리를 설계한 사람은?", documents=DOCUMENTS)
+    assert {k: v for k, v in result.items() if k != "timings"} == {k: v for k, v in listed.items() if k != "timings"}
+    assert verify(result, Dataset.from_list(rows))
+
+
+def test_a_dataset_without_text_names_the_row(qa):
+    with pytest.raises(KoQasError) as caught:
+        qa("되나?", documents=Dataset.from_dict({"content": ["글이다."]}))
+    assert caught.value.field == "documents[0].text"
+    with pytest.raises(KoQasError) as caught:
+        qa("되나?", documents=Dataset.from_dict({"text": ["글이다.", None]}))
+    assert caught.value.field == "documents[1].text"
 
 
 def test_folder_with_cp949_and_html(qa, tmp_path):
