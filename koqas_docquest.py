@@ -13,19 +13,28 @@ from typing import Any
 import torch
 
 from .koqas_prompts import ChatFormat
+from .koqas_types import Span
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt scaling: probability = sigmoid(`logit` * model logit + `coverage` * lexical coverage + `bias`)."""
+    """Platt scaling of several signs: probability = sigmoid(their weighted sum + `bias`).
+
+    Args:
+        logit (`float`): Weight of the model's logit.
+        coverage (`float`): Weight of the lexical coverage of the question.
+        support (`float`): Weight of the ranker's log-odds that the passage holds an answer.
+        bias (`float`): Constant.
+    """
 
     logit: float = 1.0
     coverage: float = 0.0
+    support: float = 0.0
     bias: float = 0.0
 
-    def probability(self, logit: float, coverage: float) -> float:
+    def probability(self, logit: float, passage: "Passage") -> float:
         """Return the calibrated probability."""
-        z = self.logit * logit + self.coverage * coverage + self.bias
+        z = self.logit * logit + self.coverage * passage.coverage + self.support * passage.support + self.bias
         return 1.0 / (1.0 + math.exp(-max(min(z, 50.0), -50.0)))
 
 
@@ -45,11 +54,21 @@ class Calibrations:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text to judge, with its title and how much of the question's weight its words cover (0..1)."""
+    """A text to judge, with what is known about it before the model reads it.
+
+    Args:
+        text (`str`): The passage.
+        title (`str`): Its title, or "".
+        coverage (`float`): How much of the question's weight its words cover (0..1).
+        support (`float`): The ranker's log-odds that it holds an answer; 0 without a ranker.
+        shared (`Sequence[Span]`): Words of the question that it holds too, as spans of the question.
+    """
 
     text: str
     title: str
     coverage: float
+    support: float = 0.0
+    shared: Sequence[Span] = ()
 
 
 class DocQuest:
@@ -69,8 +88,10 @@ class DocQuest:
 
     def logits(self, question: str, passages: Sequence[Passage], sections: Sequence[str]) -> list[list[float]]:
         """Return `logit(yes) - logit(no)` for each section (outer) and passage (inner)."""
-        asked = self.chat.question(question)
-        prefixes = [self.chat.context([p.text], [p.title])[: self.longest] + asked for p in passages]
+        prefixes = [
+            self.chat.context([p.text], [p.title])[: self.longest] + self.chat.question(question, p.shared)
+            for p in passages
+        ]
         found = [[0.0] * len(passages) for _ in sections]
         order = sorted(range(len(passages)), key=lambda i: len(prefixes[i]))
         for start in range(0, len(order), self.batch_size):

@@ -1,21 +1,20 @@
-"""Write the answer from the kept passages: a summary of the evidence, then the answer conditioned on it.
+"""Write the answer as free text with citations: a summary of the evidence, then the answer conditioned on it.
 
-`Extractive` lets the model choose: the summary is sentences of the passages, the answer a span of the summary, so
-nothing can be invented. `Cited` writes free text in which every sentence is located in its source. In both, the
-answer continues the summary's sequence on the same key-value cache. Knows prompts and models, not retrieval.
+Every sentence is located in its source; what no passage supports is not an answer. The answer continues the summary's
+sequence on the same key-value cache. koqas_extractive.py is the other way to answer. Knows prompts and models, not
+retrieval.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import DynamicCache
 
-from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_prompts import ChatFormat
-from .koqas_text import AnalyzedSentence, answer_candidates, search_tokens, sentences_of
+from .koqas_text import search_tokens, sentences_of
 from .koqas_types import Chunk, Composition, Document, Evidence, ScoredChunk, Sentence, sha256_of
 
 CITATION = re.compile(r"\s*\[(\d+)\]")
@@ -32,6 +31,9 @@ class ComposeOptions:
         summary_sentences (`int`): Sentences of an extractive summary.
         context_tokens (`int`): Room for the passages in the prompt.
         length_power (`float`): A span's log-likelihood is divided by its token count to this power.
+        answer_threshold (`float`, *optional*): Replaces the threshold of the reading settings.
+        ranker (`bool`): Extractive answers use the ranker, where the repository has one.
+        reader (`bool`): Extractive answers use the language model's verdicts, where it is trained to give them.
         max_new_tokens (`int`): Longest free text, for the summary and for the answer each.
         temperature (`float`): 0 decodes greedily; else sampling.
         seed (`int`): Seed of sampling.
@@ -41,6 +43,9 @@ class ComposeOptions:
     summary_sentences: int = 2
     context_tokens: int = 480
     length_power: float = 0.0
+    answer_threshold: float | None = None
+    ranker: bool = True
+    reader: bool = True
     max_new_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
@@ -78,126 +83,6 @@ def fit_context(rated: Sequence[RatedSentence], chat: ChatFormat, room: int) -> 
         chunk = rated[row].scored.chunk
         texts.setdefault((chunk.document, chunk.number), (chunk, []))[1].append(rated[row].sentence.text)
     return [(chunk, " ".join(parts)) for chunk, parts in texts.values()]
-
-
-class Extractive:
-    """Chooses sentences, then a span of them.
-
-    Args:
-        model: A causal LM.
-        chat (`ChatFormat`): Its prompt format.
-        docquest (`DocQuest`): Rates single sentences with the usefulness prompt.
-        calibrations (`Calibrations`): Turn logits and coverage into ratings.
-    """
-
-    def __init__(self, model: Any, chat: ChatFormat, docquest: DocQuest, calibrations: Calibrations) -> None:  # noqa: ANN401
-        self.model, self.chat, self.docquest, self.calibrations = model, chat, docquest, calibrations
-
-    def compose(
-        self,
-        question: str,
-        kept: Sequence[ScoredChunk],
-        documents: dict[str, Document],
-        coverage: Callable[[str, str], float],
-        options: ComposeOptions,
-    ) -> Composition | None:
-        """Summarize and answer, or return None when the passages offer no span at all."""
-        rated = self.rate(question, kept, coverage)
-        best = sorted(rated, key=lambda r: -r.rating)[: options.summary_sentences] if options.summary else rated
-        chosen = [r for r in rated if any(r is b for b in best)]
-        analyzed = [self._analyzed(r) for r in chosen]
-        spans: dict[str, int] = {}
-        for number, sentence in enumerate(analyzed):
-            for span in answer_candidates(sentence):
-                spans.setdefault(sentence.text[span.start : span.end], number)
-        if not spans:
-            return None
-        summary = " ".join(r.sentence.text for r in chosen) if options.summary else ""
-        prefix = self._prompt(question, rated, summary, options)
-        scores = self.score(prefix, list(spans), options.length_power)
-        answer, chance = pick(list(spans), scores)
-        source = chosen[spans[answer]]
-        quoted = [source, *(r for r in chosen if r is not source)] if options.summary else [source]
-        evidence = tuple(
-            evidence_of(documents[r.scored.chunk.document], r.sentence.start, r.sentence.end) for r in quoted
-        )
-        usefulness = source.scored.usefulness
-        return Composition(
-            summary or source.sentence.text, answer, chance * (1.0 if usefulness is None else usefulness), evidence
-        )
-
-    def rate(
-        self, question: str, kept: Sequence[ScoredChunk], coverage: Callable[[str, str], float]
-    ) -> list[RatedSentence]:
-        """Rate every sentence of the kept chunks with the usefulness prompt, times its chunk's usefulness."""
-        rows = [(scored, sentence) for scored in kept for sentence in scored.chunk.sentences]
-        passages = [Passage(s.text, c.chunk.title, coverage(s.text, "")) for c, s in rows]
-        (logits,) = self.docquest.logits(question, passages, ["usefulness"])
-        rated = []
-        for (scored, sentence), passage, logit in zip(rows, passages, logits, strict=True):
-            own = self.calibrations.sentence.probability(logit, passage.coverage)
-            rated.append(
-                RatedSentence(scored, sentence, own * (1.0 if scored.usefulness is None else scored.usefulness))
-            )
-        return rated
-
-    @staticmethod
-    def _analyzed(rated: RatedSentence) -> AnalyzedSentence:
-        """Analyze a sentence as one piece even if Kiwi would now split it."""
-        parts = sentences_of(rated.sentence.text)
-        if len(parts) == 1:
-            return parts[0]
-        tokens = tuple(type(m)(m.form, m.tag, m.start + p.start, m.end + p.start) for p in parts for m in p.tokens)
-        return AnalyzedSentence(rated.sentence.text, 0, tokens)
-
-    def _prompt(
-        self, question: str, rated: Sequence[RatedSentence], summary: str, options: ComposeOptions
-    ) -> list[int]:
-        shown = fit_context(rated, self.chat, options.context_tokens)
-        ids = self.chat.context([t for _, t in shown], [c.title for c, _ in shown]) + self.chat.question(question)
-        if not summary:
-            return [*ids, *self.chat.sections.get("answer", self.chat.sections["summary"])]
-        return [*ids, *self.chat.sections["summary"], *self.chat.content(summary), *self.chat.then_answer]
-
-    @torch.inference_mode()
-    def score(self, prefix: list[int], answers: Sequence[str], length_power: float = 0.0) -> list[float]:
-        """Return the log-likelihood of each answer with its terminator after a prefix.
-
-        All answers are branches of one sequence behind the cached prefix: a token sees the prefix and its own
-        answer only, so one forward pass scores them all.
-        """
-        device, dtype = self.model.device, self.model.dtype
-        first = self.model(input_ids=torch.tensor([prefix], device=device), use_cache=True, logits_to_keep=1)
-        heads = torch.log_softmax(first.logits[0, -1].float(), dim=-1)
-        branches = [self.chat.content(a) for a in answers]
-        ids = [t for b in branches for t in b]
-        owner = torch.tensor([n for n, b in enumerate(branches) for _ in b])
-        sees = (owner[:, None] == owner[None, :]) & torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
-        mask = torch.zeros(1, 1, len(ids), len(prefix) + len(ids), dtype=dtype)
-        mask[0, 0, :, len(prefix) :].masked_fill_(~sees, torch.finfo(dtype).min)
-        logits = self.model(
-            input_ids=torch.tensor([ids], device=device),
-            attention_mask=mask.to(device),
-            position_ids=torch.tensor([[len(prefix) + i for b in branches for i in range(len(b))]], device=device),
-            past_key_values=first.past_key_values,
-            use_cache=True,
-        ).logits[0]
-        logs = torch.log_softmax(logits.float(), dim=-1)
-        scores, at = [], 0
-        for branch in branches:
-            following = [*branch[1:], *self.chat.end[:1]]
-            rows = logs[at : at + len(following)]
-            total = heads[branch[0]] + rows[torch.arange(len(following)), torch.tensor(following, device=device)].sum()
-            scores.append(float(total) / (len(branch) + 1) ** length_power)
-            at += len(branch)
-        return scores
-
-
-def pick(answers: Sequence[str], scores: Sequence[float]) -> tuple[str, float]:
-    """Return the best answer and its share of the probability among all candidates."""
-    chances = torch.softmax(torch.tensor(scores, dtype=torch.float64), dim=0)
-    best = int(chances.argmax())
-    return answers[best], float(chances[best])
 
 
 class Cited:

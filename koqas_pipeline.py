@@ -19,16 +19,28 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, Pipeline
 
+from .koqas_answers import Answers, ReadingSettings
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_documents import load_documents
-from .koqas_generation import Cited, ComposeOptions, Extractive
+from .koqas_extractive import Extractive
+from .koqas_generation import Cited, ComposeOptions
 from .koqas_prompts import ABSTENTION, chat_format
-from .koqas_repository import check_files, retriever_of, settings_block
+from .koqas_ranker import AnalyzedQuestion, Ranker
+from .koqas_reader import Reader
+from .koqas_repository import check_files, ranker_of, retriever_of, settings_block
 from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, is_index, query_of
 from .koqas_storage import standing  # noqa: F401  (see above)
-from .koqas_text import overlap_weight, search_tokens, sentences_of, view_of
-from .koqas_types import Composition, Document, KoQasError, Result, ScoredChunk, sha256_of
+from .koqas_text import (
+    matching_forms,
+    one_sentence,
+    overlap_weight,
+    search_tokens,
+    sentences_of,
+    shared_in,
+    view_of,
+)
+from .koqas_types import Chunk, Composition, Document, KoQasError, Result, ScoredChunk, sha256_of
 
 TASK = "ko-qas"
 LONGEST_QUESTION = 2000
@@ -46,10 +58,14 @@ class AskOptions:
         first_pass_threshold (`float`, *optional*): Relevance a chunk needs; None: the repository's.
         docquest (`bool`): Score usefulness; False keeps the best chunks by retrieval alone.
         threshold (`float`, *optional*): Usefulness a chunk needs to be kept; None: the repository's.
+        answer_threshold (`float`, *optional*): Probability that some candidate answer is right below which the
+            question is not answered; None: the repository's.
         max_kept (`int`): Most chunks the answer is written from.
         max_rounds (`int`): Searches before abstaining.
         grounding (`str`, *optional*): `extractive` or `cited`; None: the repository's.
         summary (`bool`): Summarize before answering.
+        ranker (`bool`): Use the trained ranker, where the repository has one.
+        reader (`bool`): Use the language model's verdicts on candidate answers, where it is trained to give them.
         max_new_tokens (`int`): Longest free text (`cited`).
         batch_size (`int`): Passages in one forward pass.
         temperature (`float`): Sampling temperature of free text; 0 is greedy.
@@ -63,10 +79,13 @@ class AskOptions:
     first_pass_threshold: float | None = None
     docquest: bool = True
     threshold: float | None = None
+    answer_threshold: float | None = None
     max_kept: int = 3
     max_rounds: int = 2
     grounding: str | None = None
     summary: bool = True
+    ranker: bool = True
+    reader: bool = True
     max_new_tokens: int = 256
     batch_size: int = 8
     temperature: float = 0.0
@@ -82,7 +101,7 @@ class AskOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
                 raise KoQasError(name, f"1 이상의 정수여야 합니다: {value!r}", f"pass {name}=8, for example")
-        for name in ("threshold", "first_pass_threshold"):
+        for name in ("threshold", "first_pass_threshold", "answer_threshold"):
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
@@ -92,7 +111,7 @@ class AskOptions:
         return self
 
     def _check_choices(self) -> None:
-        for name in ("lexical", "dense", "first_pass", "docquest", "summary"):
+        for name in ("lexical", "dense", "first_pass", "docquest", "summary", "ranker", "reader"):
             if not isinstance(getattr(self, name), bool):
                 raise KoQasError(
                     name, f"True나 False여야 합니다: {getattr(self, name)!r}", f"pass {name}=True or False"
@@ -127,13 +146,18 @@ class RepositorySettings:
     dense_weight: float = 0.2
     max_chars: int = 600
     calibrations: Calibrations = Calibrations()
+    reading: ReadingSettings = ReadingSettings()
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "RepositorySettings":
         """Read the block; keys that are not settings (provenance) are passed over."""
-        known = {f.name for f in fields(cls)} - {"calibrations"}
+        known = {f.name for f in fields(cls)} - {"calibrations", "reading"}
         given = {k: v for k, v in row.items() if k in known}
-        return cls(**given, calibrations=Calibrations.from_dict(row.get("calibration", {})))
+        return cls(
+            **given,
+            calibrations=Calibrations.from_dict(row.get("calibration", {})),
+            reading=ReadingSettings.from_dict(row.get("reading", {})),
+        )
 
 
 class KoQasPipeline(Pipeline):
@@ -182,7 +206,10 @@ class KoQasPipeline(Pipeline):
         )
         self.chat = chat_format(tokenizer, self.settings.chat_style)
         self.docquest = DocQuest(self.model, self.chat, self._defaults.batch_size, self.settings.passage_tokens)
-        self.extractive = Extractive(self.model, self.chat, self.docquest, self.settings.calibrations)
+        # A model that does not know the marks cannot be read together with the ranker.
+        self.ranker = ranker_of(self.repository) if self.chat.mark is not None else None
+        answers = Answers(self.ranker, Reader(self.model, self.chat), self.settings.reading) if self.ranker else None
+        self.extractive = Extractive(self.model, self.chat, self.docquest, self.settings.calibrations, answers)
         self.cited = Cited(self.model, self.chat)
         self.index = None if documents is None else self.build_index(documents, progress=progress)
 
@@ -247,7 +274,7 @@ class KoQasPipeline(Pipeline):
 
     def preprocess(self, question: str, index: Index, options: AskOptions) -> "Inquiry":
         """Open an inquiry: nothing is searched yet."""
-        return Inquiry(question, index, options)
+        return Inquiry(question, index, options, self.ranker)
 
     def _forward(self, inquiry: "Inquiry") -> Result:
         """Search and judge, at most `max_rounds` times, then compose."""
@@ -297,9 +324,9 @@ class KoQasPipeline(Pipeline):
                 s.kept = True
             return
         self.docquest.batch_size = options.batch_size
-        passages = [Passage(s.chunk.text, s.chunk.title, inquiry.coverage(s.chunk.text, s.chunk.title)) for s in found]
+        passages = [inquiry.passage(s.chunk) for s in found]
         sections = [n for n, on in (("relevance", options.first_pass), ("usefulness", options.docquest)) if on]
-        logits = dict(zip(sections, self.docquest.logits(inquiry.question, passages, sections), strict=True))
+        logits = dict(zip(sections, self.docquest.logits(inquiry.text, passages, sections), strict=True))
         bar = self.settings.threshold if options.threshold is None else options.threshold
         low = (
             self.settings.first_pass_threshold
@@ -309,10 +336,10 @@ class KoQasPipeline(Pipeline):
         for n, s in enumerate(found):
             s.kept = True
             if options.first_pass:
-                s.first_pass = calibrations.relevance.probability(logits["relevance"][n], passages[n].coverage)
+                s.first_pass = calibrations.relevance.probability(logits["relevance"][n], passages[n])
                 s.kept = s.first_pass >= low
             if options.docquest and s.kept:
-                s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], passages[n].coverage)
+                s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], passages[n])
                 s.kept = s.usefulness >= bar
 
     def _compose(self, inquiry: "Inquiry", kept: list[ScoredChunk]) -> Composition | None:
@@ -322,20 +349,26 @@ class KoQasPipeline(Pipeline):
             summary_sentences=self.settings.summary_sentences,
             context_tokens=self.settings.context_tokens,
             length_power=self.settings.length_power,
+            answer_threshold=options.answer_threshold,
+            ranker=options.ranker,
+            reader=options.reader,
             max_new_tokens=options.max_new_tokens,
             temperature=options.temperature,
             seed=options.seed,
         )
         if (options.grounding or self.settings.grounding) == "extractive":
-            return self.extractive.compose(inquiry.question, kept, inquiry.index.documents, inquiry.coverage, how)
+            asked = inquiry.asked or inquiry.question
+            return self.extractive.compose(asked, kept, inquiry.index.documents, inquiry.coverage, how)
         return self.cited.compose(inquiry.question, kept, inquiry.index.documents, how)
 
 
 class Inquiry:
     """One question on its way: its query tokens, their weights in the index it is asked of, and what it has found."""
 
-    def __init__(self, question: str, index: Index, options: AskOptions) -> None:
-        self.question, self.index, self.options = question, index, options
+    def __init__(self, question: str, index: Index, options: AskOptions, ranker: Ranker | None = None) -> None:
+        self.question, self.index, self.options, self.ranker = question, index, options, ranker
+        self.asked: AnalyzedQuestion | None = ranker.question(question) if ranker else None
+        self.text = self.asked.text if self.asked else question  # what spans of shared words point into
         self.query: Query = query_of(question)
         self.weights = index.token_weights(self.query.tokens)
         self._covered: dict[tuple[str, str], float] = {}
@@ -356,6 +389,17 @@ class Inquiry:
             return known
         held = {t for s in sentences_of(f"{title}\n{text}") for t in search_tokens(s.tokens, s.text)}
         return overlap_weight(self.weights, held)
+
+    def passage(self, chunk: Chunk) -> Passage:
+        """Describe a chunk for judgement: coverage, and what the ranker and the shared words say."""
+        coverage = self.coverage(chunk.text, chunk.title)
+        if self.asked is None or self.ranker is None:
+            return Passage(chunk.text, chunk.title, coverage)
+        sentences = [one_sentence(s.text) for s in chunk.sentences]
+        titled = [one_sentence(chunk.title)] if chunk.title else []
+        forms = matching_forms(m for s in (*titled, *sentences) for m in s.tokens)
+        support = self.ranker.answerability(self.asked, sentences, chunk.title) if self.options.ranker else 0.0
+        return Passage(chunk.text, chunk.title, coverage, support, shared_in(self.asked.sentences, forms))
 
 
 class Stopwatch:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .koqas_types import KoQasError
+from .koqas_types import KoQasError, Span
 
 YES, NO = "예", "아니오"
+MATCH_TOKEN = "<|match|>"
 SECTIONS = ("relevance", "usefulness", "summary", "answer")
 ABSTENTION = "제시된 문서에서는 이 질문의 답을 찾을 수 없습니다."
 # Used only for bases that were not trained on our roles: the same content, folded into one user turn.
@@ -45,11 +46,24 @@ def passage_block(passages: Sequence[str], titles: Sequence[str] | None = None) 
 
 
 @dataclass(frozen=True)
+class MarkedText:
+    """Token ids of a text with marks among them.
+
+    `places` holds for each token of the text its index in `ids`, `offsets` its characters.
+    """
+
+    ids: list[int]
+    places: list[int]
+    offsets: list[Span]
+
+
+@dataclass(frozen=True)
 class ChatFormat:
     """The literal parts of a chat template around our contents, as token ids.
 
     `begin` opens the context, `ask` closes it and opens the question, `sections[name]` closes the question and
-    opens a section, `then_answer` closes the summary and opens the answer, `end` terminates the answer.
+    opens a section, `then_answer` closes the summary and opens the answer, `end` terminates the answer. `mark` is
+    written before words of the summary that the question also holds; None for tokenizers without such a token.
     """
 
     tokenizer: Any
@@ -59,6 +73,7 @@ class ChatFormat:
     sections: dict[str, tuple[int, ...]]
     then_answer: tuple[int, ...]
     end: tuple[int, ...]
+    mark: int | None = None
 
     def content(self, text: str) -> list[int]:
         """Tokenize text that is data: nothing in it becomes a special token."""
@@ -68,9 +83,34 @@ class ChatFormat:
         """Return the ids from the beginning of the sequence to the end of the numbered passages."""
         return [*self.begin, *self.content(passage_block(passages, titles))]
 
-    def question(self, question: str) -> list[int]:
-        """Return the ids that follow `context` up to the end of the question."""
-        return [*self.ask, *self.content(" ".join(question.split()))]
+    def question(self, question: str, shared: Sequence[Span] = ()) -> list[int]:
+        """Return the ids that follow `context` up to the end of the question.
+
+        Args:
+            question (`str`): One line (white space folded to single spaces).
+            shared (`Sequence[Span]`): Words of it that the context holds too, in order; a mark goes before each.
+        """
+        if self.mark is None or not shared:
+            return [*self.ask, *self.content(" ".join(question.split()))]
+        return [*self.ask, *self.marked(question, shared).ids]
+
+    def marked(self, text: str, shared: Sequence[Span]) -> "MarkedText":
+        """Tokenize data with a mark before each of the given words."""
+        encoded = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        found = MarkedText([], [], [])
+        waiting = list(reversed(shared))
+        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            hit = False
+            while waiting and waiting[-1].start < end:
+                hit |= waiting.pop().end > start
+            if hit and self.mark is not None:
+                found.ids.append(self.mark)
+            found.places.append(len(found.ids))
+            found.offsets.append(Span(start, end))
+            found.ids.append(token)
+        return found
 
     def label_ids(self) -> tuple[int, int]:
         """Return the first token of the yes label and of the no label.
@@ -133,7 +173,14 @@ def _roles_format(tokenizer: Any) -> ChatFormat:  # noqa: ANN401
             "use chat_format='user'",
         ) from error
     return ChatFormat(
-        tokenizer, "roles", tuple(begin), tuple(ask), sections, tuple(then_answer), (tokenizer.eos_token_id,)
+        tokenizer,
+        "roles",
+        tuple(begin),
+        tuple(ask),
+        sections,
+        tuple(then_answer),
+        (tokenizer.eos_token_id,),
+        tokenizer.get_added_vocab().get(MATCH_TOKEN),
     )
 
 

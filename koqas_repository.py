@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from transformers.utils import cached_file
 
+from .koqas_ranker import RANKER_FILE, Ranker
 from .koqas_retrieval import DenseEncoder, encoder_fingerprint
 from .koqas_types import KoQasError
 
@@ -70,6 +71,12 @@ def check_files(repository: str, names: tuple[str, ...] = MODEL_FILES) -> None:
                 f"파일이 손상되었습니다: {error}",
                 "download the repository again; a git clone needs `git lfs pull`",
             ) from error
+
+
+def ranker_of(repository: str) -> Ranker | None:
+    """Load the repository's answer ranker, or return None where there is none."""
+    path = repository_file(repository, RANKER_FILE)
+    return Ranker.from_file(path) if path else None
 
 
 def retriever_of(repository: str) -> tuple[DenseEncoder | None, str]:

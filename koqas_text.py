@@ -6,7 +6,7 @@ This module knows Kiwi and Unicode; it knows nothing about models, indexes or pr
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,7 @@ INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2
 # One user-perceived character: a conjoining-jamo syllable, or a base with its combining marks.
 CLUSTER = re.compile("[\u1100-\u115f][\u1160-\u11a7]*[\u11a8-\u11ff]*|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
 CONTENT_TAGS = frozenset({"NNG", "NNP", "NNB", "NR", "VV", "VA", "XR", "SL", "SH", "SN", "MAG"})
+MATCHING_TAGS = frozenset({"NNG", "NNP", "NR", "VV", "VA", "XR", "SL", "SH", "SN", "MAG"})
 KEYWORD_TAGS = frozenset({"NNG", "NNP", "NR", "XR", "SL", "SH", "SN"})
 # Tags a candidate answer may consist of, start with and end with (Sejong tag set as Kiwi writes it).
 PHRASE_TAGS = frozenset(
@@ -141,6 +142,16 @@ def _bounded(sentence: Any, offset: int) -> Iterator[AnalyzedSentence]:  # noqa:
         yield AnalyzedSentence(text.strip(), offset + shift, moved)
 
 
+@lru_cache(maxsize=20_000)
+def one_sentence(text: str) -> AnalyzedSentence:
+    """Analyze a text as one sentence, even where Kiwi would split it; remembers what it has seen."""
+    parts = sentences_of(text)
+    if len(parts) == 1 and parts[0].start == 0:
+        return parts[0]
+    tokens = tuple(Morpheme(m.form, m.tag, m.start + p.start, m.end + p.start) for p in parts for m in p.tokens)
+    return AnalyzedSentence(text, 0, tokens)
+
+
 def sentences_of(text: str) -> list[AnalyzedSentence]:
     """Analyze one text; see `analyze`."""
     return next(analyze([view_of(text).text]))
@@ -194,6 +205,29 @@ def chunk_document(document: Document, max_chars: int) -> list[tuple[Chunk, list
         chunk = Chunk(document.id, number, where.start, where.end, view.text[start:end], title, tuple(sentences))
         chunks.append((chunk, title_tokens + [t for s in group for t in search_tokens(s.tokens, s.text)]))
     return chunks
+
+
+def matching_forms(morphemes: Iterable[Morpheme]) -> set[str]:
+    """Return the content morphemes by which texts are matched, in lower case."""
+    return {m.form.lower() for m in morphemes if m.tag in MATCHING_TAGS}
+
+
+def shared_words(sentence: AnalyzedSentence, forms: Collection[str]) -> list[Span]:
+    """Return the spans of a sentence's content morphemes that are among some forms, in order."""
+    return [
+        Span(m.start, m.end)
+        for m in sentence.tokens
+        if m.tag in MATCHING_TAGS and m.form.lower() in forms and m.end > m.start
+    ]
+
+
+def shared_in(sentences: Sequence[AnalyzedSentence], forms: Collection[str]) -> list[Span]:
+    """Return the spans of `shared_words` in sentences joined by single spaces."""
+    found, at = [], 0
+    for sentence in sentences:
+        found += [Span(at + s.start, at + s.end) for s in shared_words(sentence, forms)]
+        at += len(sentence.text) + 1
+    return found
 
 
 def answer_candidates(sentence: AnalyzedSentence) -> list[Span]:

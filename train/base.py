@@ -1,12 +1,14 @@
-"""Pretrain the embedded base from scratch: language modelling and rule-made questions in prompt trees.
+"""Pretrain the embedded base from scratch on rule-made questions, with some language modelling.
 
-    python train/base.py --data DIR --tokenizer runs/tokenizer --out runs/base --minutes 45
+    python train/base.py --data DIR --tokenizer runs/tokenizer --out runs/base --minutes 30
 
-Every sequence is a passage (next-token loss on its text) with rule-made questions: their labels, the evidence
-sentence as summary and the span as answer. The corpus is read once, in an order given by the seed; a killed run
+Two kinds of sequences: readings (a question, a few sentences, candidate spans of which one or none is the answer;
+see readings.py) and judgements (a passage with questions it answers or not; see judgements.py), every tenth of
+which also has a next-token loss on its passage. The corpus is read in an order given by the seed; a killed run
 resumes from its newest checkpoint with `--resume`. Token embeddings start from a truncated SVD of the positive
-pointwise mutual information of the corpus (Levy and Goldberg 2014), which costs seconds and saves thousands of
-steps. Runs on the CPU in float32 and on one GPU in bfloat16 without edits.
+pointwise mutual information of the corpus (Levy and Goldberg 2014), which costs a minute and saves thousands of
+steps; hidden matrices are trained with Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon), the
+rest with AdamW. Runs on the CPU and on one GPU without edits, in bfloat16 autocast.
 """
 
 import json
@@ -19,15 +21,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from sklearn.utils.extmath import randomized_svd
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import AutoTokenizer, HfArgumentParser, LlamaConfig, LlamaForCausalLM
 
 from koqas.koqas_prompts import ChatFormat, chat_format
-from koqas.koqas_text import AnalyzedSentence, analyze
+from koqas.koqas_text import AnalyzedSentence, analyze, sentences_of
 from koqas.train.corpora import articles, paragraphs
+from koqas.train.judgements import Judged, judgement_tree
 from koqas.train.questions import MadeQuestion, questions_of
-from koqas.train.trees import LossWeights, PromptTree, TreeQuestion, collate, prompt_tree
+from koqas.train.readings import reading_tree
+from koqas.train.trees import LossWeights, PromptTree, collate, needs_logits, tree_loss
 
 
 @dataclass
@@ -42,7 +47,7 @@ class BaseArguments:
         hidden_size, layers, heads, intermediate_size (`int`): Shape of the Llama.
         longest (`int`): Longest tree in tokens.
         batch_tokens (`int`): Tokens in one step, padding included.
-        learning_rate (`float`): Peak learning rate of AdamW.
+        learning_rate (`float`): Peak learning rate.
         seed (`int`): Seed of weights, order and questions.
         resume (`bool`): Continue from the checkpoint in `out`.
         max_steps (`int`): Stop after that many steps (0: by time only).
@@ -51,20 +56,32 @@ class BaseArguments:
     data: str = field(metadata={"help": "folder of the training corpora"})
     tokenizer: str = "runs/tokenizer"
     out: str = "runs/base"
-    minutes: float = 45.0
-    hidden_size: int = 256
+    minutes: float = 30.0
+    hidden_size: int = 192
     layers: int = 4
-    heads: int = 4
-    intermediate_size: int = 704
-    longest: int = 900
-    batch_tokens: int = 3600
+    heads: int = 6
+    intermediate_size: int = 512
+    longest: int = 700
+    batch_tokens: int = 6000
     learning_rate: float = 2e-3
     seed: int = 0
     resume: bool = False
     max_steps: int = 0
 
 
-WEIGHTS = LossWeights(passage=0.3, label=2.0, summary=0.3, answer=3.0)
+CANDIDATES = 14  # spans shown in a reading
+LABELS = LossWeights(label=1.0)
+LABELS_AND_TEXT = LossWeights(passage=0.05, label=1.0)
+
+
+@dataclass(frozen=True)
+class AskedPassage:
+    """An analyzed paragraph with rule-made questions, each with its analysis."""
+
+    title: str
+    sentences: list[AnalyzedSentence]
+    made: list[MadeQuestion]
+    analyzed: list[tuple[AnalyzedSentence, ...]]
 
 
 class MadeTrees(IterableDataset):
@@ -93,47 +110,52 @@ class MadeTrees(IterableDataset):
             yield from self._epoch(pages, rng)
 
     def _epoch(self, pages: list[tuple[str, list[str]]], rng: random.Random) -> Iterator[PromptTree]:
-        earlier: list[MadeQuestion] = []
+        earlier: list[tuple[AnalyzedSentence, ...]] = []
         for title, texts in pages:
-            chosen = rng.sample(texts, min(3, len(texts)))
-            analyzed = list(analyze(chosen))
-            made = [questions_of(s, title, 5, rng) for s in analyzed]
-            for i, (sentences, own) in enumerate(zip(analyzed, made)):
-                others = [q for j, qs in enumerate(made) if j != i for q in qs]
-                yield from self._trees(sentences, title, own, others, earlier, rng)
-            earlier = (earlier + [q for qs in made for q in qs])[-200:]
+            page = []
+            for sentences in analyze(rng.sample(texts, min(3, len(texts)))):
+                made = questions_of(sentences, title if len(title) <= 25 else "", 3, rng)
+                asked = [tuple(sentences_of(q.question)) for q in made]
+                page.append(AskedPassage(title if len(title) <= 25 else "", sentences, made, asked))
+            for passage in page:
+                yield from self._readings(passage, rng)
+                others = [q for p in page if p is not passage for q in p.analyzed]
+                yield from self._judgements(passage, others, earlier, rng)
+            earlier = (earlier + [q for p in page for q in p.analyzed])[-200:]
 
-    def _trees(
+    def _readings(self, passage: AskedPassage, rng: random.Random) -> Iterator[PromptTree]:
+        for made, question in zip(passage.made, passage.analyzed, strict=True):
+            place = next(i for i, s in enumerate(passage.sentences) if s.text == made.sentence)
+            rest = [i for i in range(len(passage.sentences)) if i != place]
+            shown = rng.sample(rest, min(rng.choice([0, 1, 1, 2, 2]), len(rest)))
+            answer = made.answer if rng.random() < 0.9 or not shown else ""
+            shown = sorted([*shown, place] if answer else shown)
+            title = passage.title if rng.random() < 0.8 else ""
+            tree = reading_tree(
+                self.chat, title, question, answer, [passage.sentences[i] for i in shown], CANDIDATES, rng
+            )
+            if tree and len(tree.input_ids) <= self.args.longest:
+                yield tree
+
+    def _judgements(
         self,
-        sentences: list[AnalyzedSentence],
-        title: str,
-        own: list[MadeQuestion],
-        others: list[MadeQuestion],
-        earlier: list[MadeQuestion],
+        passage: AskedPassage,
+        others: list[tuple[AnalyzedSentence, ...]],
+        earlier: list[tuple[AnalyzedSentence, ...]],
         rng: random.Random,
     ) -> Iterator[PromptTree]:
-        """Yield the whole passage with its questions, and one of its sentences as a passage of its own."""
-        if not own:
+        if not passage.made:
             return
-        distractors = [TreeQuestion(q.question, True, False) for q in rng.sample(others, min(2, len(others)))]
-        distractors += [TreeQuestion(q.question, False, False) for q in rng.sample(earlier, min(2, len(earlier)))]
         # The question of a sentence that was taken out: the right passage for its subject, without the answer.
-        hidden = own[-1].sentence if len(own) > 2 and rng.random() < 0.5 else None
-        questions = [
-            TreeQuestion(q.question, True, False)
-            if q.sentence == hidden
-            else TreeQuestion(q.question, True, True, q.sentence, q.answer)
-            for q in own
-        ]
-        text = " ".join(s.text for s in sentences if s.text != hidden)
-        yield from self._tree(text, title if rng.random() < 0.7 else "", [*questions, *distractors])
-        asked = rng.choice(own)
-        rest = [TreeQuestion(q.question, None, False) for q in own if q.sentence != asked.sentence]
-        single = [TreeQuestion(asked.question, None, True, asked.sentence, asked.answer), *rest[:2], *distractors[-1:]]
-        yield from self._tree(asked.sentence, title if rng.random() < 0.7 else "", single)
-
-    def _tree(self, text: str, title: str, questions: list[TreeQuestion]) -> Iterator[PromptTree]:
-        tree = prompt_tree(self.chat, [text], title, questions, WEIGHTS, self.args.longest)
+        hidden = rng.choice(passage.made).sentence if len(passage.sentences) > 2 else None
+        judged = [Judged(q, True, m.sentence != hidden) for m, q in zip(passage.made, passage.analyzed, strict=True)]
+        judged += [Judged(q, True, False) for q in rng.sample(others, min(1, len(others)))]
+        judged += [Judged(q, False, False) for q in rng.sample(earlier, min(2, len(earlier)))]
+        sentences = [s for s in passage.sentences if s.text != hidden]
+        title = passage.title if rng.random() < 0.7 else ""
+        weights = LABELS_AND_TEXT if rng.random() < 0.1 else LABELS
+        known = [m for s in sentences_of(title) for m in s.tokens] if title else []
+        tree = judgement_tree(self.chat, sentences, title, known, judged, weights, self.args.longest)
         if tree:
             yield tree
 
@@ -220,104 +242,111 @@ def new_model(args: BaseArguments, chat: ChatFormat) -> LlamaForCausalLM:
     return model
 
 
-def loss_of(model: LlamaForCausalLM, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return the weighted cross-entropy; logits are computed only where there is something to predict."""
-    hidden = model.model(
-        input_ids=batch["input_ids"],
-        position_ids=batch["position_ids"],
-        attention_mask=batch["attention_mask"],
-        use_cache=False,
-    ).last_hidden_state
-    at = batch["targets"] >= 0
-    weights = batch["weights"][at]
-    losses = torch.nn.functional.cross_entropy(
-        model.lm_head(hidden[at]).float(), batch["targets"][at], reduction="none"
-    )
-    return (losses * weights).sum() / weights.sum()
+@dataclass
+class Progress:
+    """How far a run is."""
+
+    step: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
 
 
-def save(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, folder: Path, state: dict[str, float]) -> None:
+def optimizers_of(model: LlamaForCausalLM, args: BaseArguments) -> list[torch.optim.Optimizer]:
+    """Return Muon for the hidden matrices and AdamW for embeddings and norms."""
+    hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    return [
+        torch.optim.Muon(hidden, lr=args.learning_rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=args.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def save(model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], folder: Path, progress: Progress) -> None:
     """Write model, optimizer moments and progress, the newest complete checkpoint last."""
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     moments = {
-        f"{i}.{k}": v for i, s in optimizer.state_dict()["state"].items() for k, v in s.items() if torch.is_tensor(v)
+        f"{k}.{i}.{n}": v
+        for k, optimizer in enumerate(optimizers)
+        for i, s in optimizer.state_dict()["state"].items()
+        for n, v in s.items()
+        if torch.is_tensor(v)
     }
     save_file(moments, folder / "optimizer.safetensors")
-    (folder / "progress.json").write_text(json.dumps(state))
+    (folder / "progress.json").write_text(json.dumps(asdict(progress)))
 
 
-def restore(optimizer: torch.optim.Optimizer, folder: Path) -> dict[str, float]:
+def restore(optimizers: list[torch.optim.Optimizer], folder: Path) -> Progress:
     """Load optimizer moments and progress written by `save`."""
-    from safetensors.torch import load_file
-
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimizers]
     for key, value in load_file(folder / "optimizer.safetensors").items():
-        index, name = key.split(".")
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return json.loads((folder / "progress.json").read_text())
+        number, index, name = key.split(".")
+        states[int(number)].setdefault(int(index), {})[name] = value
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return Progress(**json.loads((folder / "progress.json").read_text()))
+
+
+def train(
+    model: LlamaForCausalLM,
+    optimizers: list[torch.optim.Optimizer],
+    chat: ChatFormat,
+    args: BaseArguments,
+    progress: Progress,
+) -> None:
+    """Train until the budget is spent, writing `loss.jsonl` as it goes and a checkpoint every 200 steps."""
+    device, out, labels, pad = model.device.type, Path(args.out), chat.label_ids(), chat.tokenizer.pad_token_id
+    trees = MadeTrees(args, chat, skip=progress.step)
+    loader = DataLoader(trees, batch_size=None, num_workers=1, prefetch_factor=8, collate_fn=PadTrees(pad))
+    begun, average = time.time() - progress.seconds, None
+    with (out / "loss.jsonl").open("a") as curve:
+        for batch in loader:
+            spent = (time.time() - begun) / (args.minutes * 60)
+            spent = max(spent, progress.step / args.max_steps) if args.max_steps else spent
+            if spent >= 1:
+                break
+            rate = args.learning_rate * min(1.0, (progress.step + 1) / 50) * max(min(1.0, (1 - spent) / 0.4), 0.02)
+            batch = {k: v.to(device) for k, v in batch.items()}
+            with torch.autocast(device, dtype=torch.bfloat16):
+                hidden = model.model(
+                    input_ids=batch["input_ids"],
+                    position_ids=batch["position_ids"],
+                    attention_mask=batch["attention_mask"],
+                    use_cache=False,
+                ).last_hidden_state
+                loss = tree_loss(model.lm_head(hidden[needs_logits(batch)]), labels, batch)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in optimizers:
+                optimizer.param_groups[0]["lr"] = rate
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            progress.step += 1
+            progress.tokens += int((batch["input_ids"] != pad).sum())
+            progress.seconds = time.time() - begun
+            average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
+            if progress.step % 20 == 0:
+                row = {"step": progress.step, "loss": round(average, 4), "tokens": progress.tokens}
+                curve.write(json.dumps(row | {"seconds": round(progress.seconds, 1)}) + "\n")
+                curve.flush()
+            if progress.step % 200 == 0:
+                save(model, optimizers, out, progress)
+    save(model, optimizers, out, progress)
 
 
 def main(args: BaseArguments) -> None:
-    """Train until the budget is spent, writing `loss.jsonl` as it goes."""
+    """Build or restore the model, then train it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out = Path(args.out)
     chat = chat_format(AutoTokenizer.from_pretrained(args.tokenizer), "roles")
     resumed = args.resume and (out / "progress.json").is_file()
     model = LlamaForCausalLM.from_pretrained(out) if resumed else new_model(args, chat)
     model = model.to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
-    done = restore(optimizer, out) if resumed else {"step": 0, "seconds": 0.0, "tokens": 0}
-    loader = DataLoader(
-        MadeTrees(args, chat, skip=int(done["step"])),
-        batch_size=None,
-        num_workers=1,
-        prefetch_factor=8,
-        collate_fn=PadTrees(chat.tokenizer.pad_token_id),
-    )
+    optimizers = optimizers_of(model, args)
+    progress = restore(optimizers, out) if resumed else Progress()
     out.mkdir(parents=True, exist_ok=True)
     (out / "arguments.json").write_text(json.dumps(asdict(args), indent=2))
-    budget, begun, step, tokens = (
-        args.minutes * 60,
-        time.time() - done["seconds"],
-        int(done["step"]),
-        int(done["tokens"]),
-    )
-    average = None
-    with (out / "loss.jsonl").open("a") as curve:
-        for batch in loader:
-            spent = (time.time() - begun) / budget
-            spent = max(spent, step / args.max_steps) if args.max_steps else spent
-            if spent >= 1:
-                break
-            rate = args.learning_rate * min(1.0, (step + 1) / 100) * min(1.0, (1 - spent) / 0.35)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            batch = {k: v.to(device) for k, v in batch.items()}
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-                loss = loss_of(model, batch)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            step += 1
-            tokens += int((batch["input_ids"] != chat.tokenizer.pad_token_id).sum())
-            average = loss.item() if average is None else 0.98 * average + 0.02 * loss.item()
-            if step % 20 == 0:
-                row = {
-                    "step": step,
-                    "loss": round(average, 4),
-                    "tokens": tokens,
-                    "seconds": round(time.time() - begun, 1),
-                }
-                curve.write(json.dumps(row) + "\n")
-                curve.flush()
-            if step % 200 == 0:
-                save(model, optimizer, out, {"step": step, "seconds": time.time() - begun, "tokens": tokens})
-    save(model, optimizer, out, {"step": step, "seconds": time.time() - begun, "tokens": tokens})
+    train(model, optimizers, chat, args, progress)
     chat.tokenizer.save_pretrained(out)
 
 

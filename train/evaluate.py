@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 from transformers import HfArgumentParser
 
-from koqas.koqas_pipeline import KoQasPipeline, load, verify
+from koqas.koqas_pipeline import AskOptions, Inquiry, KoQasPipeline, load, verify
 from koqas.koqas_retrieval import Index, query_of
 from koqas.koqas_text import answer_candidates, sentences_of
 from koqas.koqas_types import Document
+from koqas.train.calibrate import calibration_error
 from koqas.train.provenance import record_of
 
 PUNCTUATION = set(string.punctuation) | set("《》〈〉‘’“”")
@@ -139,28 +141,78 @@ def random_span(asked: list[Asked], seed: int) -> dict[str, float]:
     return {"n": len(rows), "em": round(float(em), 4), "f1": round(float(f1), 4)}
 
 
+def usefulness(qa: KoQasPipeline, asked: list[Asked], index: Index, seed: int) -> dict[str, Any]:
+    """Return DocQuest's AUROC against passages of three levels: random, BM25 neighbour, same article.
+
+    The lexical baseline is the BM25 score divided by the number of query tokens.
+    """
+    rng = random.Random(seed)
+    by_document = {c.document: c for c in index.chunks if c.number == 0}
+    article = {d: d.rsplit("-", 1)[0] for d in by_document}
+    scores: dict[str, list[tuple[bool, float, float]]] = {n: [] for n in ("random", "neighbour", "same_article")}
+    for a in tqdm(asked, desc="usefulness"):
+        inquiry = Inquiry(a.question, index, AskOptions(), qa.ranker)
+        ranked = [s.chunk.document for s in index.search(inquiry.query, 30)]
+        others = [d for d in by_document if article[d] != article[a.document.id]]
+        near = [d for d in ranked if d in by_document and article[d] != article[a.document.id]]
+        same = [d for d in by_document if article[d] == article[a.document.id] and d != a.document.id]
+        wrong = {"random": rng.choice(others), "neighbour": near[0] if near else None}
+        wrong["same_article"] = rng.choice(same) if same else None
+        chosen = [a.document.id, *(d for d in wrong.values() if d)]
+        passages = [inquiry.passage(by_document[d]) for d in chosen]
+        (logits,) = qa.docquest.logits(inquiry.text, passages, ["usefulness"])
+        calibration = qa.settings.calibrations.usefulness
+        chance = {d: calibration.probability(x, p) for d, x, p in zip(chosen, logits, passages, strict=True)}
+        bm25 = index.lexical.get_scores(inquiry.query.tokens)
+        place = {c.document: i for i, c in enumerate(index.chunks) if c.number == 0}
+        plain = {d: float(bm25[place[d]]) / max(len(inquiry.query.tokens), 1) for d in chosen}
+        for level, d in wrong.items():
+            if d:
+                right = a.document.id
+                scores[level] += [(True, chance[right], plain[right]), (False, chance[d], plain[d])]
+    report: dict[str, Any] = {}
+    for level, rows in scores.items():
+        truth, own, lexical = zip(*rows, strict=True)
+        report[level] = {
+            "n": len(truth),
+            "auroc": round(float(roc_auc_score(truth, own)), 4),
+            "auroc_bm25": round(float(roc_auc_score(truth, lexical)), 4),
+            "expected_calibration_error": round(calibration_error(np.asarray(own), np.asarray(truth)), 4),
+        }
+    return report
+
+
 def main(args: EvaluateArguments) -> None:
     """Measure everything and write the record."""
     qa = load(args.repository)
     documents, asked = read_squad(Path(args.korquad))
     sample = random.Random(args.seed).sample(asked, min(args.questions, len(asked)))
     index = qa.build_index(documents, progress=True)
+    # The gold passage is known to hold the answer, so nothing is refused.
+    gold: dict[str, Any] = {"threshold": 0.0, "first_pass": False, "answer_threshold": 0.0, "docquest": False}
     report: dict[str, Any] = {
         "retrieval": {
             "fused": retrieval(index, asked),
             "lexical": retrieval(index, asked, dense=False),
             "dense": retrieval(index, asked, lexical=False),
         },
+        "usefulness": usefulness(qa, sample, index, args.seed),
         "end_to_end": reading(qa, sample, index),
-        "end_to_end_no_docquest": reading(qa, sample, index, docquest=False, first_pass=False, max_kept=3),
-        "gold_passage": reading(qa, sample, None, threshold=0.0, first_pass=False),
-        "gold_passage_no_summary": reading(qa, sample, None, threshold=0.0, first_pass=False, summary=False),
+        "end_to_end_never_refusing": reading(qa, sample, index, threshold=0.0, answer_threshold=0.0),
+        "end_to_end_no_docquest": reading(
+            qa, sample, index, docquest=False, first_pass=False, max_kept=3, answer_threshold=0.0
+        ),
+        "gold_passage": reading(qa, sample, None, **gold),
+        "gold_passage_no_summary": reading(qa, sample, None, summary=False, **gold),
+        "gold_passage_ranker_alone": reading(qa, sample, None, reader=False, **gold),
+        "gold_passage_model_alone": reading(qa, sample, None, ranker=False, **gold),
         "gold_passage_random_span": random_span(sample, args.seed),
     }
     report["peak_memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     if hasattr(qa.model, "disable_adapters"):
         qa.model.disable_adapters()
-        report["gold_passage_no_adapter"] = reading(qa, sample, None, threshold=0.0, first_pass=False)
+        report["gold_passage_no_adapter"] = reading(qa, sample, None, **gold)
+        report["gold_passage_model_alone_no_adapter"] = reading(qa, sample, None, ranker=False, **gold)
     out = Path(args.out)
     out.parent.mkdir(exist_ok=True, parents=True)
     out.write_text(json.dumps(record_of(args) | {"report": report}, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -11,71 +11,87 @@ import re
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from koqas.koqas_prompts import ChatFormat
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker
 from koqas.koqas_retrieval import Index, IndexSettings, query_of
-from koqas.koqas_text import analyze
+from koqas.koqas_text import AnalyzedSentence, analyze, sentences_of
 from koqas.koqas_types import Document, KoQasError
 from koqas.train.corpora import Passage, WrittenQuestion, written_passages
+from koqas.train.judgements import Judged, judgement_tree
+from koqas.train.readings import reading_tree
 from koqas.train.trees import LossWeights, PromptTree, TreeQuestion, pack, prompt_tree
+
+CANDIDATES = 16  # spans shown in a reading
+SHOWN_SENTENCES = (1, 2, 3, 3, 4)  # how many sentences a reading shows, drawn anew each time
 
 CSV_COLUMNS = ("Context", "Question", "Summary", "Answer")
 REFUSAL = re.compile("없습니다|없어요|나와 있지 않|확인할 수 없|알 수 없|찾을 수 없|다루지 않")
 
 
-def written_trees(folder: Path, chat: ChatFormat, longest: int, seed: int, copies: int = 1) -> list[PromptTree]:
-    """Build packed trees of the written training questions.
+def written_trees(
+    folder: Path, chat: ChatFormat, ranker: Ranker, longest: int, seed: int, copies: int = 1
+) -> list[PromptTree]:
+    """Build packed trees of the written training questions: a reading for each, a judgement tree for each passage.
 
-    Each passage stands once whole, with its own questions, one of a BM25 neighbour and one of a random
-    passage; two of its sentences stand alone, since serving scores sentences with the same prompt.
+    A reading shows the best sentences of the passage, as serving does; where the evidence is not among them it takes
+    the place of the last one, or the question is read as unanswerable. A judgement tree asks a passage its own
+    questions, one of a BM25 neighbour and one of a random passage.
 
     Args:
         folder (`Path`): Folder of the corpora.
         chat (`ChatFormat`): Prompt format.
+        ranker (`Ranker`): Scores sentences.
         longest (`int`): Tokens of a packed sequence.
-        seed (`int`): Seed of negatives and order.
+        seed (`int`): Seed of negatives, sentences and order.
         copies (`int`): Different draws of negatives, sentences and title drops for each passage.
     """
     rng = random.Random(seed)
     passages = written_passages(folder, "train")
     neighbours = _bm25_neighbours(passages)
-    sentences = [[s.text for s in found] for found in analyze(p.text for p in passages)]
+    analyzed = list(analyze(tqdm([p.text for p in passages], desc="passages")))
+    questions = [[ranker.analyzed_question(sentences_of(q.question)) for q in p.questions] for p in passages]
     trees: list[PromptTree | None] = []
     for _ in range(copies):
-        for passage, near, parts in zip(passages, neighbours, sentences):
-            others = [rng.choice(passages[rng.choice(near)].questions).question]
-            others.append(rng.choice(rng.choice(passages).questions).question)
-            foreign = [TreeQuestion(q, False, False) for q in others]
-            own = [_whole(q) for q in passage.questions]
-            title = passage.title if rng.random() < 0.7 else ""
-            trees.append(prompt_tree(chat, [passage.text], title, [*own, *foreign], LossWeights(), longest))
-            for part in _instructive(parts, passage.questions, rng):
-                asked = [_single(q, part) for q in rng.sample(passage.questions, min(4, len(passage.questions)))]
-                trees.append(prompt_tree(chat, [part], title, asked, LossWeights(), longest))
-    kept = [t for t in trees if t]
+        for number, (passage, sentences) in enumerate(zip(passages, analyzed, strict=True)):
+            title = passage.title if rng.random() < 0.75 else ""
+            for q, question in zip(passage.questions, questions[number], strict=True):
+                trees.append(_reading(chat, ranker, title, q, question, sentences, rng))
+            own = [Judged(a.sentences, True, bool(q.answer)) for q, a in zip(passage.questions, questions[number])]
+            near = rng.choice(questions[rng.choice(neighbours[number])])
+            far = rng.choice(rng.choice(questions))
+            judged = [*own, Judged(near.sentences, False, False), Judged(far.sentences, False, False)]
+            known = [m for s in sentences_of(title) for m in s.tokens] if title else []
+            trees.append(judgement_tree(chat, sentences, title, known, judged, LossWeights(), longest))
+    kept = [t for t in trees if t and len(t.input_ids) <= longest]
     rng.shuffle(kept)
     return pack(kept, longest)
 
 
-def _whole(q: WrittenQuestion) -> TreeQuestion:
-    if not q.answer:
-        return TreeQuestion(q.question, True, False)
-    return TreeQuestion(q.question, True, True, q.evidence, q.answer)
-
-
-def _single(q: WrittenQuestion, sentence: str) -> TreeQuestion:
-    holds = bool(q.answer) and q.answer in sentence and sentence in q.evidence
-    if holds and sentence == q.evidence:
-        return TreeQuestion(q.question, None, True, q.evidence, q.answer)
-    return TreeQuestion(q.question, None, holds)
-
-
-def _instructive(parts: list[str], questions: tuple[WrittenQuestion, ...], rng: random.Random) -> list[str]:
-    """Choose up to two sentences, one of them evidence where there is any."""
-    holding = [p for p in parts if any(q.answer and p in q.evidence for q in questions)]
-    first = rng.sample(holding, min(1, len(holding)))
-    rest = [p for p in parts if p not in first]
-    return [*first, *rng.sample(rest, min(1, len(rest)))]
+def _reading(
+    chat: ChatFormat,
+    ranker: Ranker,
+    title: str,
+    q: WrittenQuestion,
+    question: AnalyzedQuestion,
+    sentences: list[AnalyzedSentence],
+    rng: random.Random,
+) -> PromptTree | None:
+    scores = ranker.sentence_scores(question, sentences)
+    order = sorted(range(len(sentences)), key=lambda i: -scores[i])[: rng.choice(SHOWN_SENTENCES)]
+    holding = [i for i, s in enumerate(sentences) if q.answer and q.answer in s.text]
+    gold = [i for i in holding if sentences[i].text in q.evidence or q.evidence in sentences[i].text] or holding
+    answer = q.answer
+    if answer and not set(order) & set(gold):
+        if gold and rng.random() < 0.85:
+            order[-1] = rng.choice(gold)
+        else:
+            answer = ""
+    shown = [sentences[i] for i in sorted(set(order))]
+    if not answer and any(q.answer and q.answer in s.text for s in shown):
+        return None  # the answer's words without its evidence: neither right nor wrong
+    return reading_tree(chat, title, question.sentences, answer, shown, CANDIDATES, rng)
 
 
 def _bm25_neighbours(passages: list[Passage], count: int = 6) -> list[list[int]]:

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -22,9 +23,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
 
 from koqas.koqas_prompts import chat_format
+from koqas.koqas_ranker import RANKER_FILE, Ranker
 from koqas.koqas_types import KoQasError
 from koqas.train.rows import csv_trees, written_trees
-from koqas.train.trees import IGNORED, PromptTree, collate
+from koqas.train.trees import PromptTree, collate, needs_logits, tree_loss
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "sample.yaml"
@@ -50,39 +52,49 @@ class ScriptArguments:
     chat_style: str = "auto"
 
 
+COLUMNS = ("input_ids", "positions", "targets", "weights", "branches", "choices", "right", "parents", "lengths")
+
+
 class TreeCollator:
-    """Rebuild trees from dataset rows and pad them; labels are shifted so that the trainer's own shift fits."""
+    """Rebuild trees from dataset rows and pad them to a batch; see `trees.collate`."""
 
     def __init__(self, pad: int) -> None:
         self.pad = pad
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """Return `input_ids`, `position_ids`, boolean 4-D `attention_mask` and `labels` of a batch."""
-        trees = [
-            PromptTree(r["input_ids"], r["positions"], r["targets"], [], r["branches"], r["parents"], []) for r in rows
-        ]
-        for tree in trees:
-            tree.weights = [1.0] * len(tree.input_ids)
-        batch = collate(trees, self.pad)
-        # The trainer predicts labels[i + 1] at position i; one more column keeps the last target.
-        size = batch["input_ids"].shape
-        labels = torch.full((size[0], size[1] + 1), IGNORED)
-        labels[:, 1:] = batch["targets"]
-        grown = torch.nn.functional.pad
-        mask = grown(batch["attention_mask"], (0, 1, 0, 1))
-        mask[:, :, -1, -1] = True
-        return {
-            "input_ids": grown(batch["input_ids"], (0, 1), value=self.pad),
-            "position_ids": grown(batch["position_ids"], (0, 1)),
-            "attention_mask": mask,
-            "labels": labels,
-        }
+        """Return the tensors of `collate`."""
+        return collate([PromptTree(**{name: r[name] for name in COLUMNS}) for r in rows], self.pad)
+
+
+class TreeTrainer(SFTTrainer):
+    """SFTTrainer whose loss is that of prompt trees: targets where a token is predicted, choices among candidates."""
+
+    label_ids: tuple[int, int]
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:  # noqa: ANN401  (the trainer's own signature)
+        """Return the loss, and the outputs if asked; logits are computed only where they are needed."""
+        outputs = model(
+            input_ids=inputs["input_ids"],
+            position_ids=inputs["position_ids"],
+            attention_mask=inputs["attention_mask"],
+            use_cache=False,
+            output_hidden_states=True,
+            logits_to_keep=1,
+        )
+        head = self.accelerator.unwrap_model(model).get_output_embeddings()
+        loss = tree_loss(head(outputs.hidden_states[-1][needs_logits(inputs)]), self.label_ids, inputs)
+        return (loss, outputs) if return_outputs else loss
 
 
 def tree_dataset(trees: list[PromptTree]) -> Dataset:
     """Store packed trees as a dataset with one row for each sequence."""
-    columns = ("input_ids", "positions", "targets", "branches", "parents")
-    return Dataset.from_dict({name: [getattr(t, name) for t in trees] for name in columns})
+    return Dataset.from_dict({name: [getattr(t, name) for t in trees] for name in COLUMNS})
 
 
 def make_parser() -> TrlParser:
@@ -99,8 +111,9 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
     if script_args.rows == "written":
         if not script_args.data:
             raise KoQasError("data", "rows=written에는 말뭉치 폴더가 필요합니다.", "pass --data DIR")
+        ranker = Ranker.from_file(ROOT / RANKER_FILE)
         trees = written_trees(
-            Path(script_args.data), chat, script_args.longest, training_args.seed, script_args.copies
+            Path(script_args.data), chat, ranker, script_args.longest, training_args.seed, script_args.copies
         )
     else:
         path = Path(script_args.rows)
@@ -108,7 +121,7 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
     training_args.remove_unused_columns = False
     training_args.dataset_kwargs = {"skip_prepare_dataset": True}
     training_args.gradient_checkpointing = False
-    trainer = SFTTrainer(
+    trainer = TreeTrainer(
         model=model,
         args=training_args,
         train_dataset=tree_dataset(trees),
@@ -116,6 +129,7 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
         data_collator=TreeCollator(tokenizer.pad_token_id),
         peft_config=lora_config(model_args),
     )
+    trainer.label_ids = chat.label_ids()
     begun = time.time()
     trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
     trainer.save_model(training_args.output_dir)

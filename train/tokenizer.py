@@ -2,18 +2,21 @@
 
     python train/tokenizer.py --data DIR --out runs/tokenizer
 
-The vocabulary is learned on morphemes cut by Kiwi, so it holds stems and particles but no joined forms; applied
-to raw text, without Kiwi, `1999년에` therefore still splits before the particle and a copied span is exact.
+The vocabulary is the most frequent morphemes as Kiwi cuts them, so it holds stems and particles but no joined
+forms; applied to raw text, without Kiwi, `1999년에` therefore still splits before the particle and a copied span is exact.
 Digits stand alone. Unknown characters fall back to bytes. Unigram: Kudo 2018, https://arxiv.org/abs/1804.10959.
 """
 
 import json
+import math
 import random
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tqdm import tqdm
 from transformers import HfArgumentParser, PreTrainedTokenizerFast
 
@@ -22,7 +25,7 @@ from koqas.koqas_text import kiwi
 from koqas.train.corpora import plain_texts
 
 SPECIALS = (
-    "<|pad|> <|begin_of_text|> <|end_of_text|> <|unk|> <|reserved_0|> <|eot_id|> <|start_header_id|> <|end_header_id|>"
+    "<|pad|> <|begin_of_text|> <|end_of_text|> <|unk|> <|match|> <|eot_id|> <|start_header_id|> <|end_header_id|>"
 ).split()
 # Whole pieces for what every prompt repeats: role names, labels and the blank line after a header.
 FIXED_PIECES = ["▁context", "▁question", *(f"▁{s}" for s in SECTIONS), f"▁{YES}", f"▁{NO}", "▁\n\n", "\n\n", "\n"]
@@ -48,7 +51,7 @@ class TokenizerArguments:
 
     data: str = field(metadata={"help": "folder of the training corpora"})
     out: str = "runs/tokenizer"
-    vocab_size: int = 7900
+    vocab_size: int = 20000
     texts: int = 20000
     seed: int = 0
 
@@ -64,25 +67,35 @@ def morpheme_pieces(texts: list[str]) -> Iterator[str]:
 
 
 def learn(pieces: Iterator[str], vocab_size: int) -> list[tuple[str, float]]:
-    """Learn Unigram pieces and their log-probabilities."""
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Punctuation("isolated")]
-    )
-    trainer = trainers.UnigramTrainer(
-        vocab_size=vocab_size, special_tokens=["<unk>"], unk_token="<unk>", max_piece_length=8
-    )
-    tokenizer.train_from_iterator(pieces, trainer)
-    return [(p, s) for p, s in json.loads(tokenizer.to_str())["model"]["vocab"] if p != "<unk>"]
+    """Count pieces and return the most frequent ones with their log-probabilities.
+
+    Morphemes are already the units, so nothing is left for an EM over substrings to find (tried: it keeps mostly
+    single syllables). Single characters are always kept as the fallback for morphemes outside the vocabulary, at
+    the frequency they have inside those.
+    """
+    counts: Counter[str] = Counter()
+    for piece in pieces:
+        for part in re.findall(r"▁?(?:\d|[^\W\d_]+|[^\w\s]|_)", piece):
+            counts[part[0] + part[1:] if part.startswith("▁") else part] += 1
+    characters: Counter[str] = Counter()
+    for piece, count in counts.items():
+        if count < 3:
+            for at, character in enumerate(piece.removeprefix("▁")):
+                characters[("▁" if piece.startswith("▁") and at == 0 else "") + character] += count
+    frequent = [c for c, n in characters.most_common() if n >= 5][: vocab_size // 5]
+    chosen = dict(counts.most_common(vocab_size - len(frequent)))
+    for character in frequent:
+        chosen[character] = max(chosen.get(character, 0), characters[character] // 10)
+    total = sum(counts.values())
+    return [(piece, math.log(max(count, 1) / total)) for piece, count in chosen.items()]
 
 
 def assemble(learned: list[tuple[str, float]]) -> PreTrainedTokenizerFast:
     """Add special tokens, bytes and fixed pieces, and wrap the result for transformers."""
-    # A free piece `▁` would win against `▁있`: it is dear, the fixed pieces are free.
-    best = max(score for piece, score in learned if piece != "▁")
-    learned = [(piece, score if piece != "▁" else -14.0) for piece, score in learned]
-    fixed = [(p, best) for p in FIXED_PIECES] + [(f"▁{d}", best) for d in "0123456789"]
+    # Alone `▁` stands only where digits or unknown characters follow: it is dear, or it would win against `▁있`.
+    best = max(score for _, score in learned)
+    learned = [*((p, s) for p, s in learned if p != "▁"), ("▁", -14.0)]
+    fixed = [(p, best) for p in FIXED_PIECES]
     known = {p for p, _ in fixed}
     bytes_ = [(f"<0x{b:02X}>", -30.0) for b in range(256)]
     vocab = [(t, 0.0) for t in SPECIALS] + bytes_ + fixed + [(p, s) for p, s in learned if p not in known]

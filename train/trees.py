@@ -13,27 +13,34 @@ from typing import Any
 import torch
 
 from koqas.koqas_prompts import ChatFormat
+from koqas.koqas_types import Span
 
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class TreeQuestion:
-    """A question about the tree's passage. None means: this section is not trained here."""
+    """A question about the tree's passage. None means: this section is not trained here.
+
+    `shared` are the words of the question that the passage holds too.
+    """
 
     question: str
     relevant: bool | None = None
     useful: bool | None = None
     summary: str | None = None
     answer: str | None = None
+    shared: tuple[Span, ...] = ()
 
 
 @dataclass
 class PromptTree:
     """A tokenized tree, column by column.
 
-    For each token its id, position, target (the token to predict next), loss weight and branch; `parents[b]` is the
-    branch that branch `b` grows from (-1 at the root), `lengths[b]` the position after its last token.
+    For each token its id, position, target (the token to predict next), loss weight, branch, choice (-1: none) and
+    whether it is a right one; `parents[b]` is the branch that branch `b` grows from (-1 at the root), `lengths[b]` the
+    position after its last token. A choice is a set of tokens whose yes-over-no logits compete with each other and
+    with a constant zero, which stands for "none of them".
     """
 
     input_ids: list[int] = field(default_factory=list)
@@ -41,12 +48,18 @@ class PromptTree:
     targets: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     branches: list[int] = field(default_factory=list)
+    choices: list[int] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
-    def grow(self, parent: int, ids: Sequence[int]) -> int:
-        """Add a branch of tokens without a loss and return its number."""
-        start = self.lengths[parent] if parent >= 0 else 0
+    def grow(self, parent: int, ids: Sequence[int], start: int | None = None) -> int:
+        """Add a branch of tokens without a loss and return its number.
+
+        `start` is the position of its first token; by default the branch goes on where its parent ends.
+        """
+        if start is None:
+            start = self.lengths[parent] if parent >= 0 else 0
         branch = len(self.parents)
         self.parents.append(parent)
         self.lengths.append(start + len(ids))
@@ -55,14 +68,17 @@ class PromptTree:
         self.branches += [branch] * len(ids)
         self.targets += [IGNORED] * len(ids)
         self.weights += [0.0] * len(ids)
+        self.choices += [-1] * len(ids)
+        self.right += [False] * len(ids)
         return branch
 
     def plant(self, other: "PromptTree") -> None:
         """Append another tree beside this one; the two do not see each other."""
-        shift = len(self.parents)
+        shift, choices = len(self.parents), max(self.choices, default=-1) + 1
+        self.choices += [c + choices if c >= 0 else -1 for c in other.choices]
         self.parents += [p + shift if p >= 0 else -1 for p in other.parents]
         self.branches += [b + shift for b in other.branches]
-        for name in ("input_ids", "positions", "targets", "weights", "lengths"):
+        for name in ("input_ids", "positions", "targets", "weights", "right", "lengths"):
             getattr(self, name).extend(getattr(other, name))
 
     def learn(self, first: int, last: int, end: int, weight: float) -> None:
@@ -98,7 +114,7 @@ def prompt_tree(
         first = len(chat.begin) + 1
         tree.learn(first, len(tree.input_ids), chat.ask[0], weights.passage)
     for q in questions:
-        asked = tree.grow(root, chat.question(q.question))
+        asked = tree.grow(root, chat.question(q.question, q.shared))
         for name, flag in (("relevance", q.relevant), ("usefulness", q.useful)):
             if flag is not None:
                 tree.grow(asked, chat.sections[name])
@@ -135,20 +151,70 @@ def collate(trees: Sequence[PromptTree], pad: int) -> dict[str, torch.Tensor]:
     """Pad trees to one batch.
 
     Returns:
-        `input_ids`, `position_ids`, `targets`, `weights` of shape `(batch, length)` and a boolean `attention_mask`
-        (True: sees) of shape `(batch, 1, length, length)`.
+        `input_ids`, `position_ids`, `targets`, `weights`, `choices` (numbered through the batch), `right` of shape
+        `(batch, length)` and a boolean `attention_mask` (True: sees) of shape `(batch, 1, length, length)`.
     """
     length = max(len(t.input_ids) for t in trees)
-    batch: dict[str, Any] = {k: [] for k in ("input_ids", "position_ids", "targets", "weights", "attention_mask")}
+    names = ("input_ids", "position_ids", "targets", "weights", "choices", "right", "attention_mask")
+    batch: dict[str, Any] = {k: [] for k in names}
+    counted = 0
     for tree in trees:
         gap = length - len(tree.input_ids)
         batch["input_ids"].append(tree.input_ids + [pad] * gap)
         batch["position_ids"].append(tree.positions + [0] * gap)
         batch["targets"].append(tree.targets + [IGNORED] * gap)
         batch["weights"].append(tree.weights + [0.0] * gap)
+        batch["choices"].append([c + counted if c >= 0 else -1 for c in tree.choices] + [-1] * gap)
+        batch["right"].append(tree.right + [False] * gap)
+        counted += max(tree.choices, default=-1) + 1
         batch["attention_mask"].append(_mask(tree, length))
     stacked = {k: torch.tensor(v) for k, v in batch.items() if k != "attention_mask"}
     return stacked | {"attention_mask": torch.stack(batch["attention_mask"])}
+
+
+def needs_logits(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return where a batch needs logits: a boolean mask of shape `(batch, length)`."""
+    return (batch["targets"] >= 0) | (batch["choices"] >= 0)
+
+
+def tree_loss(logits: torch.Tensor, labels: tuple[int, int], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the loss of a batch: weighted cross-entropy of targets plus the mean cross-entropy of choices.
+
+    Args:
+        logits (`torch.Tensor`): Logits where `needs_logits` is True, in order, shape `(needed, vocabulary)`.
+        labels (`tuple[int, int]`): Ids of the yes label and of the no label.
+        batch (`dict[str, torch.Tensor]`): See `collate`.
+    """
+    needed = needs_logits(batch)
+    targets, weights, choices, right = (batch[n][needed] for n in ("targets", "weights", "choices", "right"))
+    loss = logits.new_zeros((), dtype=torch.float32)
+    at = targets >= 0
+    if at.any():
+        losses = torch.nn.functional.cross_entropy(logits[at].float(), targets[at], reduction="none")
+        loss = loss + (losses * weights[at]).sum() / weights[at].sum()
+    at = choices >= 0
+    if at.any():
+        scores = logits[at][:, labels[0]].float() - logits[at][:, labels[1]].float()
+        loss = loss + choice_loss(scores, choices[at], right[at])
+    return loss
+
+
+def choice_loss(scores: torch.Tensor, choices: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return the mean negative log-probability of the right candidates of each choice, or of "none".
+
+    Args:
+        scores (`torch.Tensor`): Yes-over-no logits, shape `(candidates,)`.
+        choices (`torch.Tensor`): The choice each belongs to, 0-based without gaps.
+        right (`torch.Tensor`): Whether it is right; a choice without a right one is answered by "none".
+    """
+    count = int(choices.max()) + 1
+    ceiling = scores.detach().max().clamp(min=0)  # one shift for all keeps the exponentials finite
+    powers = (scores - ceiling).exp()
+    none = (-ceiling).exp()
+    every = torch.zeros(count, device=scores.device).index_add(0, choices, powers) + none
+    gold = torch.zeros(count, device=scores.device).index_add(0, choices, powers * right)
+    unanswerable = torch.ones(count, device=scores.device).index_fill(0, choices[right], 0.0)
+    return (every.log() - (gold + none * unanswerable).clamp(min=1e-30).log()).mean()
 
 
 def _mask(tree: PromptTree, length: int) -> torch.Tensor:

@@ -1,0 +1,208 @@
+"""A small trained ranker of candidate answers that stands beside the language model.
+
+It reads the features of koqas_features.py: an embedding of what the question asks is multiplied with embeddings of the
+candidate's surface and of its context, and joins the numeric features in a two-layer perceptron; the mean over a few
+such networks is the score. Scores compete in a softmax with a constant zero for "not answered here", so that
+`answerability` is the log-odds that some candidate is right. Token weights come from the training corpus, not from the
+user's documents: a single document has no document frequencies. Everything lies in one safetensors file.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from .koqas_features import BUCKETS, NUMERIC, CandidateView, QuestionView, bucket, candidate_view, question_view
+from .koqas_text import AnalyzedSentence, search_tokens, sentences_of
+
+RANKER_FILE = "ranker.safetensors"
+SATURATION, LENGTH_SHARE, USUAL_CHARS = (
+    1.2,
+    0.3,
+    60,
+)  # BM25's k1 and b, and the sentence length in characters b is about
+PREVIOUS = 0.2  # a sentence inherits this share of the score of the one before it, whose subject it may continue
+SENTENCES = 5  # sentences of a passage whose candidates are looked at
+
+
+class RankerNetwork(nn.Module):
+    """One network of the ranker.
+
+    Args:
+        size (`int`): Width of the embeddings.
+        hidden (`int`): Width of the perceptron.
+        dropout (`float`): Dropout while training.
+    """
+
+    def __init__(self, size: int = 12, hidden: int = 64, dropout: float = 0.4) -> None:
+        super().__init__()
+        self.size = size
+        self.question = nn.Embedding(BUCKETS, 2 * size)
+        self.surface = nn.Embedding(BUCKETS, size)
+        self.context = nn.Embedding(BUCKETS, size)
+        for table in (self.question, self.surface, self.context):
+            nn.init.normal_(table.weight, std=0.3)
+        self.surface_bias = nn.Embedding(BUCKETS, 1)
+        self.context_bias = nn.Embedding(BUCKETS, 1)
+        nn.init.zeros_(self.surface_bias.weight)
+        nn.init.zeros_(self.context_bias.weight)
+        self.drop = nn.Dropout(dropout)
+        self.first = nn.Linear(len(NUMERIC) + 2 * size, hidden)
+        self.second = nn.Linear(hidden, hidden)
+        self.last = nn.Linear(hidden, 1)
+
+    def forward(
+        self, numeric: torch.Tensor, surface: torch.Tensor, context: torch.Tensor, question: torch.Tensor
+    ) -> torch.Tensor:
+        """Return scores of shape `(candidates,)`.
+
+        Args:
+            numeric (`torch.Tensor`): Standardized features `(candidates, len(NUMERIC))`.
+            surface (`torch.Tensor`): Hashed indicators of the candidate `(candidates, 8)`.
+            context (`torch.Tensor`): Hashed indicators of its surroundings `(candidates, 8)`.
+            question (`torch.Tensor`): Hashed indicators of each candidate's question `(candidates, indicators)`.
+        """
+        asked = self.question(question).mean(1)
+        kind = self.surface(surface).mean(1) * asked[:, : self.size]
+        place = self.context(context).mean(1) * asked[:, self.size :]
+        joined = torch.cat([numeric, 3 * self.drop(kind), 3 * self.drop(place)], dim=1)
+        hidden = self.drop(nn.functional.gelu(self.first(joined)))
+        hidden = self.drop(nn.functional.gelu(self.second(hidden)))
+        bias = self.surface_bias(surface).sum((1, 2)) + self.context_bias(context).sum((1, 2))
+        return self.last(hidden)[:, 0] + bias
+
+
+@dataclass(frozen=True)
+class AnalyzedQuestion:
+    """A question, analyzed once for all passages."""
+
+    text: str
+    sentences: tuple[AnalyzedSentence, ...]
+    tokens: tuple[str, ...]
+    view: QuestionView
+
+
+class Ranker:
+    """Scores sentences and candidate answers.
+
+    Args:
+        networks (`Sequence[RankerNetwork]`): Trained networks.
+        mean, scale (`torch.Tensor`): Standardization of the numeric features.
+        weights (`TokenWeights`): Inverse document frequencies of the training corpus.
+    """
+
+    def __init__(
+        self, networks: Sequence[RankerNetwork], mean: torch.Tensor, scale: torch.Tensor, weights: "TokenWeights"
+    ) -> None:
+        self.networks, self.mean, self.scale, self.weights = list(networks), mean, scale, weights
+        for network in self.networks:
+            network.eval()
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Ranker":
+        """Read a file written by train/ranker.py."""
+        tensors = load_file(path)
+        networks = []
+        for number in range(sum(k.endswith(".last.bias") for k in tensors)):
+            own = {k.split(".", 1)[1]: v.float() for k, v in tensors.items() if k.startswith(f"{number}.")}
+            network = RankerNetwork(own["surface.weight"].shape[1], own["last.weight"].shape[1])
+            network.load_state_dict(own)
+            networks.append(network)
+        table = TokenWeights(tensors["token_weights"].float().numpy())
+        return cls(networks, tensors["mean"].float(), tensors["scale"].float(), table)
+
+    def question(self, text: str) -> AnalyzedQuestion:
+        """Analyze a question."""
+        return self.analyzed_question(sentences_of(text))
+
+    def analyzed_question(self, sentences: Sequence[AnalyzedSentence]) -> AnalyzedQuestion:
+        """Describe a question that is analyzed already."""
+        tokens = tuple(dict.fromkeys(t for s in sentences for t in search_tokens(s.tokens, s.text)))
+        view = question_view(sentences, self.weights)
+        return AnalyzedQuestion(" ".join(s.text for s in sentences), tuple(sentences), tokens, view)
+
+    def sentence_scores(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence]) -> list[float]:
+        """Return BM25 scores of neighbouring sentences (Robertson and Zaragoza 2009) with the corpus' weights."""
+        scores: list[float] = []
+        for sentence in sentences:
+            held: dict[str, int] = {}
+            for token in search_tokens(sentence.tokens, sentence.text):
+                held[token] = held.get(token, 0) + 1
+            length = 1 - LENGTH_SHARE + LENGTH_SHARE * len(sentence.text) / USUAL_CHARS
+            scores.append(
+                sum(
+                    self.weights[t] * held[t] * (SATURATION + 1) / (held[t] + SATURATION * length)
+                    for t in question.tokens
+                    if t in held
+                )
+            )
+        return [s + PREVIOUS * p for s, p in zip(scores, [0.0, *scores], strict=False)]
+
+    def candidates(
+        self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], scores: Sequence[float], title: str
+    ) -> CandidateView:
+        """Describe the candidates of some sentences with their scores; see `candidate_view`."""
+        return candidate_view(question.view, sentences, scores, title, self.weights)
+
+    @torch.inference_mode()
+    def scores(self, question: AnalyzedQuestion, view: CandidateView) -> list[float]:
+        """Return the score of each candidate: its log-odds against "not answered here"."""
+        if not view.places:
+            return []
+        numeric = ((torch.from_numpy(view.numeric) - self.mean) / self.scale).clamp(-5, 5)
+        asked = torch.from_numpy(question.view.hashed).expand(len(view.places), -1)
+        inputs = (numeric, torch.from_numpy(view.surface), torch.from_numpy(view.context), asked)
+        return torch.stack([n(*inputs) for n in self.networks]).mean(0).tolist()
+
+    def answerability(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], title: str) -> float:
+        """Return the log-odds that the best sentences of a passage hold the answer."""
+        view = self.candidates(question, *best_sentences(self, question, sentences), title)
+        scores = self.scores(question, view)
+        return float(np.logaddexp.reduce(scores)) if scores else NOTHING
+
+
+NOTHING = -20.0  # log-odds of a passage without a single candidate
+
+
+def best_sentences(
+    ranker: Ranker, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], most: int = SENTENCES
+) -> tuple[list[AnalyzedSentence], list[float]]:
+    """Return the best-scored sentences of a passage in their order, with their scores."""
+    scores = ranker.sentence_scores(question, sentences)
+    chosen = sorted(sorted(range(len(scores)), key=lambda i: -scores[i])[:most])
+    return [sentences[i] for i in chosen], [scores[i] for i in chosen]
+
+
+class TokenWeights:
+    """Inverse document frequency of tokens, hashed into a table.
+
+    Args:
+        table (`np.ndarray`): Float32, one weight for each bucket; rare tokens that share a bucket share its weight.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+
+    @classmethod
+    def count(cls, texts: Iterable[set[str]], size: int = 1 << 16) -> "TokenWeights":
+        """Count document frequencies over texts given as sets of tokens."""
+        counts, total = np.zeros(size), 0
+        for tokens in texts:
+            total += 1
+            counts[list({bucket("token", t, size) for t in tokens})] += 1
+        weights = np.log(1 + (total - counts + 0.5) / (counts + 0.5))
+        return cls(weights.astype(np.float32))
+
+    def __getitem__(self, token: str) -> float:
+        """Return the weight of a token."""
+        return float(self.table[_place(token, len(self.table))])
+
+
+@lru_cache(maxsize=200_000)
+def _place(token: str, size: int) -> int:
+    return bucket("token", token, size)

@@ -1,0 +1,171 @@
+"""Train the answer ranker that stands beside the language model.
+
+    python train/ranker.py --data DIR --out ranker.safetensors
+
+Every written training question is shown the best sentences of its own passage; the right candidates compete with all
+others and with "not answered here" (the loss of the reading trees, see trees.py). Questions that the passage does not
+answer teach the latter. Several networks with different seeds are averaged.
+"""
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from tqdm import tqdm
+from transformers import HfArgumentParser
+
+from koqas.koqas_features import CandidateView
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, TokenWeights, best_sentences
+from koqas.koqas_text import analyze, search_tokens, sentences_of
+from koqas.train.corpora import plain_texts, written_passages
+from koqas.train.provenance import record_of
+from koqas.train.trees import choice_loss
+
+
+@dataclass
+class RankerArguments:
+    """What `train/ranker.py` needs to know.
+
+    Args:
+        data (`str`): Folder of the corpora.
+        out (`str`): File to write; a record of the training goes beside it as `.json`.
+        networks (`int`): Networks averaged.
+        epochs (`int`): Passes over the written questions.
+        size, hidden (`int`): Widths of embeddings and perceptron.
+        dropout (`float`): Dropout.
+        learning_rate (`float`): Peak learning rate of AdamW.
+        batch (`int`): Questions in a step.
+        weight_texts (`int`): Paragraphs from which token weights are counted.
+        seed (`int`): Seed of the first network; the others follow.
+    """
+
+    data: str = field(metadata={"help": "folder of the corpora"})
+    out: str = "ranker.safetensors"
+    networks: int = 4
+    epochs: int = 7
+    size: int = 24
+    hidden: int = 64
+    dropout: float = 0.2
+    learning_rate: float = 2e-3
+    batch: int = 64
+    weight_texts: int = 20000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RankedQuestion:
+    """A question with the features of its candidates and which of them are right."""
+
+    question: AnalyzedQuestion
+    view: CandidateView
+    right: np.ndarray
+    answerable: bool
+
+
+def token_weights(folder: Path, texts: int, seed: int) -> TokenWeights:
+    """Count document frequencies of search tokens over random paragraphs of the corpora."""
+    chosen = plain_texts(folder)
+    random.Random(seed).shuffle(chosen)
+    counted = analyze(tqdm(chosen[:texts], desc="token weights"))
+    return TokenWeights.count({t for s in found for t in search_tokens(s.tokens, s.text)} for found in counted)
+
+
+def ranked_questions(ranker: Ranker, folder: Path, split: str) -> list[RankedQuestion]:
+    """Describe the candidates of every written question of a split in the best sentences of its passage."""
+    passages = written_passages(folder, split)
+    rows = []
+    for passage, sentences in zip(passages, analyze(tqdm([p.text for p in passages], desc=split)), strict=True):
+        for q in passage.questions:
+            question = ranker.analyzed_question(sentences_of(q.question))
+            shown, scores = best_sentences(ranker, question, sentences)
+            view = ranker.candidates(question, shown, scores, passage.title)
+            if not view.places:
+                continue
+            exact = [bool(q.answer) and shown[n].text[s.start : s.end] == q.answer for n, s in view.places]
+            cited = [shown[n].text in q.evidence or q.evidence in shown[n].text for n, _ in view.places]
+            # The same words elsewhere in the passage are not why the answer is right.
+            right = np.array([e and c for e, c in zip(exact, cited, strict=True)])
+            rows.append(RankedQuestion(question, view, right if right.any() else np.array(exact), bool(q.answer)))
+    return rows
+
+
+def loss_of(network: RankerNetwork, ranker: Ranker, rows: list[RankedQuestion]) -> torch.Tensor:
+    """Return the choice loss of some questions."""
+    counts = torch.tensor([len(r.view.places) for r in rows])
+    owner = torch.repeat_interleave(torch.arange(len(rows)), counts)
+    numeric = torch.from_numpy(np.concatenate([r.view.numeric for r in rows]))
+    asked = torch.from_numpy(np.stack([r.question.view.hashed for r in rows]))[owner]
+    scores = network(
+        ((numeric - ranker.mean) / ranker.scale).clamp(-5, 5),
+        torch.from_numpy(np.concatenate([r.view.surface for r in rows])),
+        torch.from_numpy(np.concatenate([r.view.context for r in rows])),
+        asked,
+    )
+    return choice_loss(scores, owner, torch.from_numpy(np.concatenate([r.right for r in rows])))
+
+
+def train_network(args: RankerArguments, ranker: Ranker, rows: list[RankedQuestion], seed: int) -> RankerNetwork:
+    """Train one network; questions whose answer is no candidate teach nothing and are left out."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    usable = [r for r in rows if r.right.any() or not r.answerable]
+    network = RankerNetwork(args.size, args.hidden, args.dropout)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=args.learning_rate, weight_decay=0.01)
+    steps = args.epochs * (len(usable) // args.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, args.learning_rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear"
+    )
+    with tqdm(total=steps, desc=f"network {seed}") as bar:
+        for _ in range(args.epochs):
+            rng.shuffle(usable)
+            for start in range(0, len(usable) - args.batch + 1, args.batch):
+                loss = loss_of(network, ranker, usable[start : start + args.batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                bar.update()
+    return network.eval()
+
+
+def development_scores(ranker: Ranker, rows: list[RankedQuestion]) -> dict[str, float]:
+    """Return exact match on answerable questions and the AUROC of answerability."""
+    from sklearn.metrics import roc_auc_score
+
+    hits, odds = [], []
+    for row in rows:
+        scores = ranker.scores(row.question, row.view)
+        odds.append(float(np.logaddexp.reduce(scores)))
+        if row.answerable:
+            hits.append(bool(row.right[int(np.argmax(scores))]))
+    return {
+        "n": len(hits),
+        "em": round(float(np.mean(hits)), 4),
+        "answerability_auroc": round(float(roc_auc_score([r.answerable for r in rows], odds)), 4),
+    }
+
+
+def main(args: RankerArguments) -> None:
+    """Count, describe, train, write."""
+    folder, out = Path(args.data), Path(args.out)
+    weights = token_weights(folder, args.weight_texts, args.seed)
+    ranker = Ranker([], torch.zeros(1), torch.ones(1), weights)
+    rows = ranked_questions(ranker, folder, "train")
+    numeric = torch.from_numpy(np.concatenate([r.view.numeric for r in rows]))
+    ranker.mean, ranker.scale = numeric.mean(0), numeric.std(0) + 1e-3
+    ranker.networks = [train_network(args, ranker, rows, args.seed + n) for n in range(args.networks)]
+    tensors = {f"{n}.{k}": v.bfloat16() for n, net in enumerate(ranker.networks) for k, v in net.state_dict().items()}
+    tensors |= {"mean": ranker.mean, "scale": ranker.scale, "token_weights": torch.from_numpy(weights.table).half()}
+    save_file({k: v.contiguous() for k, v in tensors.items()}, out)
+    report = development_scores(Ranker.from_file(out), ranked_questions(ranker, folder, "development"))
+    record = record_of(args) | {"rows": len(rows), "development": report}
+    out.with_suffix(".json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main(HfArgumentParser(RankerArguments).parse_args_into_dataclasses()[0])
