@@ -19,17 +19,17 @@ PERMUTATIONS = 128
 # are then judged one by one (see `nearness`), so the index errs on the side of proposing.
 BANDS = (32, 4)
 SEED = 1
-_POWERS = np.array([pow(0x9E3779B97F4A7C15, j, 1 << 64) for j in range(SHINGLE)], dtype=np.uint64)
+_POWERS = np.array([pow(0x9E3779B97F4A7C15, j, 1 << 64) for j in range(64)], dtype=np.uint64)
 
 
-def shingle_hashes(form: str) -> npt.NDArray[np.uint32]:
-    """Return the distinct 32-bit hashes of the character 5-grams of a canonical form; a shorter form is one shingle."""
+def shingle_hashes(form: str, size: int = SHINGLE) -> npt.NDArray[np.uint32]:
+    """Return the distinct 32-bit hashes of the runs of `size` characters of a text; a shorter text is one run."""
     codes = np.frombuffer(form.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    if len(codes) < SHINGLE:
-        codes = np.concatenate([codes, np.zeros(SHINGLE - len(codes), dtype=np.uint64)])
-    count = len(codes) - SHINGLE + 1
+    if len(codes) < size:
+        codes = np.concatenate([codes, np.zeros(size - len(codes), dtype=np.uint64)])
+    count = len(codes) - size + 1
     mixed = np.zeros(count, dtype=np.uint64)
-    for j in range(SHINGLE):
+    for j in range(size):
         mixed += codes[j : j + count] * _POWERS[j]  # wraps around modulo 2^64
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
