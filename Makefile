@@ -1,16 +1,20 @@
-# make demo   index the sample documents and ask five questions
-# make test   run the tests
-# make style  ruff and mypy
+# make demo       index the sample documents and ask five questions
+# make test       run the tests
+# make test-slow  run the tests that train for minutes
+# make style      ruff and mypy
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test style
+.PHONY: demo test test-slow style
 demo: $(VENV)/.installed
 	$(BIN)/python -m koqas.koqas_demo
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not slow and not gpu" tests
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow tests
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
