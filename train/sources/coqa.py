@@ -6,6 +6,7 @@ evidence, the answer itself is free text. Turns answered "unknown" are unanswera
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from koqas.koqas_types import Document
 from koqas.train.examples import EvidenceSpan
@@ -45,7 +46,7 @@ def _turn(
     if missing := record.lacking(question=question, answer=given):
         return missing
     turn = text(asked, "turn_id")
-    meta = {"question": " ".join([*earlier, question]), "native_id": f"{talk}-{turn}", "group": talk, "turn": turn}
+    meta: dict[str, Any] = {"question": " ".join([*earlier, question]), "native_id": f"{talk}-{turn}", "group": talk, "turn": turn}
     meta |= {"history": earlier, "collection": source}
     if given.lower() == "unknown" or offset_of(answer.get("span_start")) is None:
         return example_of(origin, record, [document], useful=[False], kind="unanswerable", **meta)

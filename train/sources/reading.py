@@ -8,7 +8,7 @@ import csv
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ DEFAULT_LIMITS = Limits()
 
 def read_source(
     source: Source, path: Path, options: ReadOptions = DEFAULT_OPTIONS, limits: Limits = DEFAULT_LIMITS
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Yield the rows of a set below `path`, each valid and with an id of its own, and why others are not there.
 
     Args:
