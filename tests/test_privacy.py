@@ -12,6 +12,7 @@ from koqas.train.examples import EvidenceSpan, Example
 from koqas.train.privacy.findings import IDENTIFIERS, NAME, ORGANIZATION, Finding, settled
 from koqas.train.privacy.identifiers import KoreanIdentifierRecognizer, identifiers_in
 from koqas.train.privacy.keys import read_keys, restored_row, write_keys
+from koqas.train.privacy.likeness import NameLikeness, likeness
 from koqas.train.privacy.names import HubNames, KiwiNames
 from koqas.train.privacy.particles import after_mask
 from koqas.train.privacy.stage import PrivacyPolicy, identifiers_left, mask_example
@@ -179,7 +180,14 @@ def test_names_of_the_benchmark():
         gold = {(f["start"], f["end"]) for f in case["findings"] if f["kind"] == NAME}
         found = {(f.start, f.end) for f in findings if f.kind == NAME}
         hits, wrong, missed = hits + len(gold & found), wrong + len(found - gold), missed + len(gold - found)
-    assert 2 * hits / (2 * hits + wrong + missed) >= 0.75
+    assert 2 * hits / (2 * hits + wrong + missed) >= 0.85
+
+
+def test_letters_tell_names_from_other_words():
+    scores = likeness().of(["이순신", "스콧", "켈리", "부산항", "하나은행", "김치찌개"])
+    assert scores[:3].min() > 0.5 > scores[3:].max()
+    with pytest.raises(KoQasError, match="이름 모델"):
+        NameLikeness(Path("none.safetensors"))
 
 
 def test_any_token_classifier_of_the_hub_can_name(tmp_path):

@@ -25,6 +25,13 @@ from koqas.train.privacy.shapes import FOLDED, SHAPES, Shape
 # Presidio compiles with the third-party `regex` module, whose ASCII flag differs from `re.ASCII` in value. With it, `\b`
 # ends a word before Hangul.
 FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE | regex.ASCII
+CASE_BEFORE = regex.compile(
+    r"(?:선고|고지|자|법원|재판소|사건번호|사건)\s*(?:\d{2,4}[가-힣]{1,3}\d+\s*(?:\(병합\))?,\s*)*$"
+)
+CASE_AFTER = regex.compile(
+    r"(?:\s?\([가-힣]+\)|\s?,\s?\d{2,4}[가-힣]{1,3}\d+)*\s*(?:전원합의체\s*)?(?:판결|결정|명령|사건|공보|호)"
+)
+RELEASE = regex.compile(r"버전|릴리[즈스]|업데이트|version|[vV]\.?$|^대 |^판")
 BEFORE = AFTER = 30  # characters around a number in which its context word may stand
 ADJACENT = 15  # characters, for account numbers: a bank named further away owns another number
 # Presidio's entity names for what it finds well; its passport, licence, e-mail and phone recognizers are left out: they
@@ -134,6 +141,11 @@ def not_a_lifespan(text: str, start: int, end: int) -> bool:
     return not (first < last <= first + 120)
 
 
+def not_a_case(text: str, start: int, end: int) -> bool:
+    """`85도2664` is a court case where a decision is named around it, and a plate elsewhere."""
+    return not (CASE_BEFORE.search(text[max(start - 60, 0) : start]) or CASE_AFTER.match(text[end : end + 60]))
+
+
 def luhn(text: str, start: int, end: int) -> bool:
     """Check digit of payment cards."""
     digits = [int(c) for c in text[start:end] if c.isdigit()]
@@ -147,8 +159,11 @@ def account_length(text: str, start: int, end: int) -> bool:
 
 
 def is_ip(text: str, start: int, end: int) -> bool:
-    """Whether the characters are an address of version 4 or 6; `::` alone and times such as `10:20:30` are not."""
+    """Whether the characters are an address of version 4 or 6 that can be somebody's; a release number is not."""
     quote = text[start:end]
+    near = text[max(start - 15, 0) : start] + text[end : end + 15]
+    if quote in ("0.0.0.0", "255.255.255.255") or RELEASE.search(near):
+        return False
     try:
         ipaddress.ip_address(quote)
     except ValueError:
@@ -159,6 +174,7 @@ def is_ip(text: str, start: int, end: int) -> bool:
 CHECKS: dict[str, Callable[[str, int, int], bool]] = {
     "bare_resident": bare_resident,
     "not_a_lifespan": not_a_lifespan,
+    "not_a_case": not_a_case,
     "luhn": luhn,
     "account_length": account_length,
     "ip": is_ip,
