@@ -167,7 +167,7 @@ def test_key_file_restores_the_row_and_is_private(tmp_path):
 
 
 def test_names_and_organizations_by_default():
-    text = "한들은행 박지영 과장은 金民秀 화백, 최모(43)씨, 이 회장과 이야기했다. 고객 대표와 시민 학생이 모였다."
+    text = "한들은행 박지영 과장은 金民秀 화백, 최모(43)씨, 이 회장과 이야기했다. 고객 대표와 시민 학생이 태평양을 보았다."
     [findings] = KiwiNames()([text])
     quotes = [(f.kind, f.quote(text)) for f in findings]
     assert (ORGANIZATION, "한들은행") in quotes

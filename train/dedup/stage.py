@@ -111,7 +111,11 @@ def _same_questions(rows: Sequence[Example], group: Sequence[int], policy: Dedup
     if policy.questions is None or len(parts) < 2:
         return parts
     read = [question_of(rows[part[0]].question) for part in parts[:MOST_COMPARED]]
-    compared = [(x, y) for x, y in combinations(range(len(read)), 2) if not asks_otherwise(read[x], read[y])]
+    compared = [
+        (x, y)
+        for x, y in combinations(range(len(read)), 2)
+        if _may_agree(rows[parts[x][0]], rows[parts[y][0]]) and not asks_otherwise(read[x], read[y])
+    ]
     pairs = [(read[x].text, read[y].text) for x, y in compared]
     gone: set[int] = set()
     for (x, y), probability in zip(compared, policy.questions.probabilities(pairs)):
@@ -119,6 +123,12 @@ def _same_questions(rows: Sequence[Example], group: Sequence[int], policy: Dedup
             parts[x] = parts[x] + parts[y]
             gone.add(y)
     return [p for i, p in enumerate(parts) if i not in gone]
+
+
+def _may_agree(a: Example, b: Example) -> bool:
+    """Whether two answers to questions on one document can be the same: questions that ask the same are answered so."""
+    short, long = sorted((canonical(a.answer), canonical(b.answer)), key=len)
+    return a.answerable == b.answerable and (short == long or (bool(short) and short in long))
 
 
 def _reason(row: Example, other: Example, text: str, kept: str) -> str:

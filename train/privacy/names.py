@@ -125,13 +125,11 @@ def _names_in(text: str, tokens: list[_Word]) -> Iterator[Finding]:
 
 
 def _is_common(word: _Word | None, name: str) -> bool:
-    """A word of the dictionary that covers the whole would-be name: `고객`, `정부`, `주민`."""
-    return (
-        word is not None
-        and word.known
-        and word.tag in ("NNG", "MAG", "MM", "XR", "VV", "VA")
-        and len(word.form) >= len(name)
-    )
+    """A word of the dictionary that covers the would-be name (`고객`, `정부`) or reaches into its title (`태평양`)."""
+    if word is None or not word.known:
+        return False
+    is_word = word.tag in ("NNG", "MAG", "MM", "XR", "VV", "VA")
+    return len(word.form) > len(name) or (is_word and len(word.form) == len(name))
 
 
 def _could_be_name(name: str, inside: list[_Word]) -> bool:
