@@ -116,8 +116,8 @@ def measure_privacy(folder: Path) -> dict[str, Any]:
             tallies[kind].add({g for g in gold if g[2] == kind}, {f for f in found if f[2] == kind})
     own = Tally()
     for case, findings in zip(cases, KiwiNames()([c["text"] for c in cases])):
-        gold = {(f["start"], f["end"]) for f in case["findings"] if f["kind"] == NAME}
-        own.add(gold, {(f.start, f.end) for f in findings if f.kind == NAME})
+        written = {(f["start"], f["end"]) for f in case["findings"] if f["kind"] == NAME}
+        own.add(written, {(f.start, f.end) for f in findings if f.kind == NAME})
     texts = [c["text"] for c in cases] * 20
     seconds = seconds_of(lambda: [identifiers_in(t) for t in texts])
     alone = seconds_of(lambda: [_presidio_alone(t) for t in texts])
