@@ -143,7 +143,7 @@ class RepositorySettings:
     passage_tokens: int = 1200
     length_power: float = 0.0
     summary_sentences: int = 2
-    dense_weight: float = 0.2
+    dense_weight: float = 0.15
     max_chars: int = 600
     calibrations: Calibrations = Calibrations()
     reading: ReadingSettings = ReadingSettings()

@@ -1,10 +1,11 @@
 """A small trained ranker of candidate answers that stands beside the language model.
 
 It reads the features of koqas_features.py: an embedding of what the question asks is multiplied with embeddings of the
-candidate's surface and of its context, and joins the numeric features in a two-layer perceptron; the mean over a few
-such networks is the score. Scores compete in a softmax with a constant zero for "not answered here", so that
-`answerability` is the log-odds that some candidate is right. Token weights come from the training corpus, not from the
-user's documents: a single document has no document frequencies. Everything lies in one safetensors file.
+candidate's surface and of its context, and joins the numeric features in a two-layer perceptron. The mean over a few
+such networks and the score of gradient-boosted trees (koqas_forest.py) are added with fitted weights. Scores compete
+in a softmax with a constant zero for "not answered here", so that `answerability` is the log-odds that some candidate
+is right. Token weights come from the training corpus, not from the user's documents: a single document has no document
+frequencies. Everything lies in one safetensors file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from .koqas_features import BUCKETS, NUMERIC, CandidateView, QuestionView, bucket, candidate_view, question_view
+from .koqas_forest import Forest, categorical
 from .koqas_text import AnalyzedSentence, search_tokens, sentences_of
 
 RANKER_FILE = "ranker.safetensors"
@@ -94,12 +96,21 @@ class Ranker:
         networks (`Sequence[RankerNetwork]`): Trained networks.
         mean, scale (`torch.Tensor`): Standardization of the numeric features.
         weights (`TokenWeights`): Inverse document frequencies of the training corpus.
+        forest (`Forest`, *optional*): Gradient-boosted trees.
+        mix (`np.ndarray`): Weight of the networks, weight of the trees, constant.
     """
 
     def __init__(
-        self, networks: Sequence[RankerNetwork], mean: torch.Tensor, scale: torch.Tensor, weights: "TokenWeights"
+        self,
+        networks: Sequence[RankerNetwork],
+        mean: torch.Tensor,
+        scale: torch.Tensor,
+        weights: "TokenWeights",
+        forest: Forest | None = None,
+        mix: Sequence[float] = (1.0, 0.0, 0.0),
     ) -> None:
         self.networks, self.mean, self.scale, self.weights = list(networks), mean, scale, weights
+        self.forest, self.mix = forest, tuple(float(m) for m in mix)
         for network in self.networks:
             network.eval()
 
@@ -114,7 +125,10 @@ class Ranker:
             network.load_state_dict(own)
             networks.append(network)
         table = TokenWeights(tensors["token_weights"].float().numpy())
-        return cls(networks, tensors["mean"].float(), tensors["scale"].float(), table)
+        trees = {k.removeprefix("forest."): v for k, v in tensors.items() if k.startswith("forest.")}
+        forest = Forest.from_tensors(trees) if trees else None
+        mix = tensors["mix"].tolist() if "mix" in tensors else (1.0, 0.0, 0.0)
+        return cls(networks, tensors["mean"].float(), tensors["scale"].float(), table, forest, mix)
 
     def question(self, text: str) -> AnalyzedQuestion:
         """Analyze a question."""
@@ -149,15 +163,22 @@ class Ranker:
         """Describe the candidates of some sentences with their scores; see `candidate_view`."""
         return candidate_view(question.view, sentences, scores, title, self.weights)
 
-    @torch.inference_mode()
     def scores(self, question: AnalyzedQuestion, view: CandidateView) -> list[float]:
         """Return the score of each candidate: its log-odds against "not answered here"."""
         if not view.places:
             return []
+        scores = self.mix[0] * self.network_scores(question, view) + self.mix[2]
+        if self.forest is not None and self.mix[1]:
+            scores = scores + self.mix[1] * self.forest.scores(view.numeric, categorical(question.view, view))
+        return scores.tolist()
+
+    @torch.inference_mode()
+    def network_scores(self, question: AnalyzedQuestion, view: CandidateView) -> np.ndarray:
+        """Return the mean score of the networks, float32 `(candidates,)`."""
         numeric = ((torch.from_numpy(view.numeric) - self.mean) / self.scale).clamp(-5, 5)
         asked = torch.from_numpy(question.view.hashed).expand(len(view.places), -1)
         inputs = (numeric, torch.from_numpy(view.surface), torch.from_numpy(view.context), asked)
-        return torch.stack([n(*inputs) for n in self.networks]).mean(0).tolist()
+        return torch.stack([n(*inputs) for n in self.networks]).mean(0).numpy()
 
     def answerability(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], title: str) -> float:
         """Return the log-odds that the best sentences of a passage hold the answer."""

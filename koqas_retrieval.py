@@ -24,7 +24,7 @@ from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha
 
 INDEX_FILE = "koqas_index.json"
 FORMAT = 2  # of a saved index; 1 had no table of tokens
-RRF_CONSTANT = 60  # Cormack, Clarke and Buettcher 2009
+RRF_CONSTANT = 2.0  # 60 is usual for rankings of like worth; here one is far better, and its first places must count
 
 
 class DenseEncoder(Protocol):
@@ -47,7 +47,7 @@ class IndexSettings:
 
     max_chars: int = 600
     lexical_weight: float = 1.0
-    dense_weight: float = 0.2
+    dense_weight: float = 0.15
     encoder: str = ""
 
     def fingerprint(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from kiwipiepy import Kiwi
 
-from .koqas_types import Chunk, Document, Sentence, Span
+from .koqas_types import Span
 
 # Characters that do not show but break matching: zero-width and bidirectional controls, BOM, soft hyphen.
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -173,38 +173,6 @@ def search_tokens(morphemes: Iterable[Morpheme], text: str, *, bigrams: bool = T
 def keywords(question: str) -> list[str]:
     """Return the nouns, names and numbers of a question, for reformulated queries."""
     return [m.form for s in sentences_of(question) for m in s.tokens if m.tag in KEYWORD_TAGS]
-
-
-def chunk_document(document: Document, max_chars: int) -> list[tuple[Chunk, list[str]]]:
-    """Pack whole sentences of a document into chunks of at most `max_chars` characters.
-
-    Args:
-        document (`Document`): The caller's document.
-        max_chars (`int`): Largest chunk in characters; a single longer sentence makes a chunk alone.
-
-    Returns:
-        `list[tuple[Chunk, list[str]]]`: Chunks in order, each with its BM25 tokens (title tokens included).
-    """
-    view = view_of(document.text)
-    title = view_of(document.title).text
-    title_tokens = [t for s in sentences_of(title) for t in search_tokens(s.tokens, s.text)] if title else []
-    groups: list[list[AnalyzedSentence]] = []
-    for sentence in next(analyze([view.text])):
-        if groups and sentence.start + len(sentence.text) - groups[-1][0].start <= max_chars:
-            groups[-1].append(sentence)
-        else:
-            groups.append([sentence])
-    chunks = []
-    for number, group in enumerate(groups):
-        start, end = group[0].start, group[-1].start + len(group[-1].text)
-        sentences = []
-        for s in group:
-            where = view.original(s.start, s.start + len(s.text))
-            sentences.append(Sentence(s.text, where.start, where.end))
-        where = view.original(start, end)
-        chunk = Chunk(document.id, number, where.start, where.end, view.text[start:end], title, tuple(sentences))
-        chunks.append((chunk, title_tokens + [t for s in group for t in search_tokens(s.tokens, s.text)]))
-    return chunks
 
 
 def matching_forms(morphemes: Iterable[Morpheme]) -> set[str]:

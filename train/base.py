@@ -341,7 +341,8 @@ def main(args: BaseArguments) -> None:
     chat = chat_format(AutoTokenizer.from_pretrained(args.tokenizer), "roles")
     resumed = args.resume and (out / "progress.json").is_file()
     model = LlamaForCausalLM.from_pretrained(out) if resumed else new_model(args, chat)
-    model = model.to(device).train()
+    model.to(device)  # type: ignore[arg-type]
+    model.train()
     optimizers = optimizers_of(model, args)
     progress = restore(optimizers, out) if resumed else Progress()
     out.mkdir(parents=True, exist_ok=True)

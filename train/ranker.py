@@ -4,7 +4,8 @@
 
 Every written training question is shown the best sentences of its own passage; the right candidates compete with all
 others and with "not answered here" (the loss of the reading trees, see trees.py). Questions that the passage does not
-answer teach the latter. Several networks with different seeds are averaged.
+answer teach the latter. Several networks with different seeds are averaged; gradient-boosted trees (boosting.py) join
+them, weighted on the development questions.
 """
 
 import json
@@ -19,8 +20,10 @@ from tqdm import tqdm
 from transformers import HfArgumentParser
 
 from koqas.koqas_features import CandidateView
+from koqas.koqas_forest import categorical
 from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, TokenWeights, best_sentences
 from koqas.koqas_text import analyze, search_tokens, sentences_of
+from koqas.train.boosting import grow_forest
 from koqas.train.corpora import plain_texts, written_passages
 from koqas.train.provenance import record_of
 from koqas.train.trees import choice_loss
@@ -32,7 +35,7 @@ class RankerArguments:
 
     Args:
         data (`str`): Folder of the corpora.
-        out (`str`): File to write; a record of the training goes beside it as `.json`.
+        out (`str`): File to write; the record goes to results/ranker.json.
         networks (`int`): Networks averaged.
         epochs (`int`): Passes over the written questions.
         size, hidden (`int`): Widths of embeddings and perceptron.
@@ -149,21 +152,67 @@ def development_scores(ranker: Ranker, rows: list[RankedQuestion]) -> dict[str, 
     }
 
 
+def mix_scores(ranker: Ranker, rows: list[RankedQuestion]) -> tuple[float, float, float]:
+    """Weigh networks and trees by the choice loss on questions they were not trained on."""
+    usable = [r for r in rows if r.right.any() or not r.answerable]
+    owner = torch.repeat_interleave(torch.arange(len(usable)), torch.tensor([len(r.view.places) for r in usable]))
+    networks = torch.tensor(np.concatenate([ranker.network_scores(r.question, r.view) for r in usable]))
+    trees = torch.tensor(np.concatenate([tree_scores(ranker, r) for r in usable]))
+    right = torch.from_numpy(np.concatenate([r.right for r in usable]))
+    mix = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([mix], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = choice_loss((mix[0] * networks + mix[1] * trees + mix[2]).float(), owner, right)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    networks_weight, trees_weight, constant = (float(m) for m in mix.detach())
+    return networks_weight, trees_weight, constant
+
+
+def tree_scores(ranker: Ranker, row: RankedQuestion) -> np.ndarray:
+    """Return the raw tree scores of a question's candidates."""
+    assert ranker.forest is not None  # only called once the trees are grown
+    return ranker.forest.scores(row.view.numeric, categorical(row.question.view, row.view))
+
+
+def save(ranker: Ranker, out: Path) -> None:
+    """Write everything to one file, networks in bfloat16."""
+    tensors = {f"{n}.{k}": v.bfloat16() for n, net in enumerate(ranker.networks) for k, v in net.state_dict().items()}
+    if ranker.forest is not None:
+        tensors |= {f"forest.{k}": v for k, v in ranker.forest.tensors().items()}
+    tensors |= {"mean": ranker.mean, "scale": ranker.scale, "mix": torch.tensor(ranker.mix, dtype=torch.float64)}
+    tensors["token_weights"] = torch.from_numpy(ranker.weights.table).half()
+    save_file({k: v.contiguous() for k, v in tensors.items()}, out)
+
+
 def main(args: RankerArguments) -> None:
     """Count, describe, train, write."""
     folder, out = Path(args.data), Path(args.out)
     weights = token_weights(folder, args.weight_texts, args.seed)
     ranker = Ranker([], torch.zeros(1), torch.ones(1), weights)
     rows = ranked_questions(ranker, folder, "train")
+    development = ranked_questions(ranker, folder, "development")
     numeric = torch.from_numpy(np.concatenate([r.view.numeric for r in rows]))
     ranker.mean, ranker.scale = numeric.mean(0), numeric.std(0) + 1e-3
     ranker.networks = [train_network(args, ranker, rows, args.seed + n) for n in range(args.networks)]
-    tensors = {f"{n}.{k}": v.bfloat16() for n, net in enumerate(ranker.networks) for k, v in net.state_dict().items()}
-    tensors |= {"mean": ranker.mean, "scale": ranker.scale, "token_weights": torch.from_numpy(weights.table).half()}
-    save_file({k: v.contiguous() for k, v in tensors.items()}, out)
-    report = development_scores(Ranker.from_file(out), ranked_questions(ranker, folder, "development"))
-    record = record_of(args) | {"rows": len(rows), "development": report}
-    out.with_suffix(".json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    ranker.forest = grow_forest(rows, args.seed)
+    report = {}
+    for name, mix in {
+        "networks": (1.0, 0.0, 0.0),
+        "trees": (0.0, 1.0, 0.0),
+        "both": mix_scores(ranker, development),
+    }.items():
+        ranker.mix = mix
+        report[name] = development_scores(ranker, development)
+    save(ranker, out)
+    record = record_of(args) | {"rows": len(rows), "mix": ranker.mix, "development": report}
+    results = out.parent / "results"
+    results.mkdir(exist_ok=True)
+    (results / "ranker.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print(json.dumps(report))
 
 

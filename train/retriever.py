@@ -156,7 +156,8 @@ def question_pairs(folder: Path, most: int, rng: random.Random) -> list[Pair]:
     groups = (row["sentences"] for row in read_jsonl(folder / "parakqc_groups.jsonl.xz"))
     pairs: list[Pair] = [(a, b) for a, b in (rng.sample(g, 2) for g in groups)]
     rows = read_jsonl(folder / "paraphrase_pairs.jsonl.xz")
-    pairs += [(row["a"], row["b"]) for row in rows if row.get("same") == 1]
+    # In this set 0 marks two ways of saying the same (its documentation has it the other way round).
+    pairs += [(row["a"], row["b"]) for row in rows if row.get("same") == 0]
     rng.shuffle(pairs)
     return pairs[:most]
 

@@ -1,6 +1,6 @@
 """Training rows for the adapter, as prompt trees: the written questions, or a CSV of long answers.
 
-Comes in: the corpora folder, or a CSV with Context, Question, Summary, Answer. Goes out: packed prompt trees with
+Comes in: the corpora folder, or a CSV with Context, Question, Summary, Answer. Goes out: prompt trees with
 labels for relevance (is the passage about the same thing), usefulness (does it hold the answer), and the answer
 conditioned on its summary.
 """
@@ -21,7 +21,7 @@ from koqas.koqas_types import Document, KoQasError
 from koqas.train.corpora import Passage, WrittenQuestion, written_passages
 from koqas.train.judgements import Judged, judgement_tree
 from koqas.train.readings import reading_tree
-from koqas.train.trees import LossWeights, PromptTree, TreeQuestion, pack, prompt_tree
+from koqas.train.trees import LossWeights, PromptTree, TreeQuestion, prompt_tree
 
 CANDIDATES = 16  # spans shown in a reading
 SHOWN_SENTENCES = (1, 2, 3, 3, 4)  # how many sentences a reading shows, drawn anew each time
@@ -33,7 +33,7 @@ REFUSAL = re.compile("없습니다|없어요|나와 있지 않|확인할 수 없
 def written_trees(
     folder: Path, chat: ChatFormat, ranker: Ranker, longest: int, seed: int, copies: int = 1
 ) -> list[PromptTree]:
-    """Build packed trees of the written training questions: a reading for each, a judgement tree for each passage.
+    """Build trees of the written training questions: a reading for each, a judgement tree for each passage.
 
     A reading shows the best sentences of the passage, as serving does; where the evidence is not among them it takes
     the place of the last one, or the question is read as unanswerable. A judgement tree asks a passage its own
@@ -43,7 +43,7 @@ def written_trees(
         folder (`Path`): Folder of the corpora.
         chat (`ChatFormat`): Prompt format.
         ranker (`Ranker`): Scores sentences.
-        longest (`int`): Tokens of a packed sequence.
+        longest (`int`): Longest tree in tokens.
         seed (`int`): Seed of negatives, sentences and order.
         copies (`int`): Different draws of negatives, sentences and title drops for each passage.
     """
@@ -66,7 +66,7 @@ def written_trees(
             trees.append(judgement_tree(chat, sentences, title, known, judged, LossWeights(), longest))
     kept = [t for t in trees if t and len(t.input_ids) <= longest]
     rng.shuffle(kept)
-    return pack(kept, longest)
+    return kept
 
 
 def _reading(
@@ -106,7 +106,7 @@ def _bm25_neighbours(passages: list[Passage], count: int = 6) -> list[list[int]]
 
 
 def csv_trees(path: Path, chat: ChatFormat, longest: int, seed: int) -> list[PromptTree]:
-    """Build packed trees from a CSV with the columns Context, Question, Summary, Answer.
+    """Build trees from a CSV with the columns Context, Question, Summary, Answer.
 
     Raises:
         KoQasError: Missing file or column, no rows, an empty cell (row named).
@@ -128,7 +128,7 @@ def csv_trees(path: Path, chat: ChatFormat, longest: int, seed: int) -> list[Pro
     print(
         f"{len(kept)} of {len(rows)} rows fit {longest} tokens; mean {np.mean([len(t.input_ids) for t in kept]):.0f}"
     )
-    return pack(kept, longest)
+    return kept
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

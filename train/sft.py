@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
 
 from koqas.koqas_prompts import chat_format
 from koqas.koqas_ranker import RANKER_FILE, Ranker
 from koqas.koqas_types import KoQasError
 from koqas.train.rows import csv_trees, written_trees
-from koqas.train.trees import PromptTree, collate, needs_logits, tree_loss
+from koqas.train.trees import PromptTree, collate, needs_logits, pack, tree_loss
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "sample.yaml"
@@ -40,7 +40,9 @@ class ScriptArguments:
         rows (`str`): `written` (the written questions in `data`) or the path of a CSV with the columns Context,
             Question, Summary, Answer.
         data (`str`): Folder of the corpora, for `rows=written`.
-        longest (`int`): Tokens of a packed sequence.
+        longest (`int`): Longest tree in tokens; longer ones are left out.
+        packed (`int`): Trees are planted side by side up to so many tokens. Attention runs over the whole sequence,
+            so on a CPU short sequences grouped by length are faster than full ones.
         copies (`int`): Draws of negatives for each written passage.
         chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
     """
@@ -48,6 +50,7 @@ class ScriptArguments:
     rows: str = "data_sample/LongAnswer_100_public.csv"
     data: str = ""
     longest: int = 1024
+    packed: int = 1024
     copies: int = field(default=1, metadata={"help": "draws of negatives for each written passage"})
     chat_style: str = "auto"
 
@@ -61,7 +64,7 @@ class TreeCollator:
     def __init__(self, pad: int) -> None:
         self.pad = pad
 
-    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return the tensors of `collate`."""
         return collate([PromptTree(**{name: r[name] for name in COLUMNS}) for r in rows], self.pad)
 
@@ -94,7 +97,8 @@ class TreeTrainer(SFTTrainer):
 
 def tree_dataset(trees: list[PromptTree]) -> Dataset:
     """Store packed trees as a dataset with one row for each sequence."""
-    return Dataset.from_dict({name: [getattr(t, name) for t in trees] for name in COLUMNS})
+    columns = {name: [getattr(t, name) for t in trees] for name in COLUMNS}
+    return Dataset.from_dict(columns | {"length": [len(t.input_ids) for t in trees]})
 
 
 def make_parser() -> TrlParser:
@@ -104,7 +108,8 @@ def make_parser() -> TrlParser:
 
 def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: ModelConfig) -> None:
     """Load the base, build rows, train, save the adapter."""
-    name = str(ROOT) if model_args.model_name_or_path == "." else model_args.model_name_or_path
+    given = model_args.model_name_or_path or "."
+    name = str(ROOT) if given == "." else given
     tokenizer = AutoTokenizer.from_pretrained(name)
     model = load_base(name, model_args)
     chat = chat_format(tokenizer, script_args.chat_style)
@@ -118,6 +123,7 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
     else:
         path = Path(script_args.rows)
         trees = csv_trees(path if path.exists() else ROOT / path, chat, script_args.longest, training_args.seed)
+    trees = pack(trees, script_args.packed)
     training_args.remove_unused_columns = False
     training_args.dataset_kwargs = {"skip_prepare_dataset": True}
     training_args.gradient_checkpointing = False
@@ -144,10 +150,10 @@ def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: Mod
         },
         "log": trainer.state.log_history,
     }
-    (Path(training_args.output_dir) / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
+    (Path(training_args.output_dir or "runs") / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
 
 
-def load_base(name: str, model_args: ModelConfig) -> AutoModelForCausalLM:
+def load_base(name: str, model_args: ModelConfig) -> PreTrainedModel:
     """Load the base model alone, even where an adapter lies beside it in the same folder.
 
     The folder of a complete repository holds both; transformers would attach the adapter, so the weights are read

@@ -46,7 +46,12 @@ def _turn(
     if missing := record.lacking(question=question, answer=given):
         return missing
     turn = text(asked, "turn_id")
-    meta: dict[str, Any] = {"question": " ".join([*earlier, question]), "native_id": f"{talk}-{turn}", "group": talk, "turn": turn}
+    meta: dict[str, Any] = {
+        "question": " ".join([*earlier, question]),
+        "native_id": f"{talk}-{turn}",
+        "group": talk,
+        "turn": turn,
+    }
     meta |= {"history": earlier, "collection": source}
     if given.lower() == "unknown" or offset_of(answer.get("span_start")) is None:
         return example_of(origin, record, [document], useful=[False], kind="unanswerable", **meta)

@@ -88,7 +88,11 @@ def _rows(record: Record, origin: Origin, options: ReadOptions) -> Iterator[Outc
         yield missing
         return
     documents = [document_of(origin, passage.text, passage.url) for passage in passages]
-    meta: dict[str, Any] = {"native_id": text(asked, "query_id"), "kind": text(asked, "query_type"), "question": question}
+    meta: dict[str, Any] = {
+        "native_id": text(asked, "query_id"),
+        "kind": text(asked, "query_type"),
+        "question": question,
+    }
     if answers[0] == NO_ANSWER:
         yield example_of(origin, record, documents, useful=[False] * len(documents), **meta)
         return
