@@ -75,8 +75,8 @@ def learn(pieces: Iterator[str], vocab_size: int) -> list[tuple[str, float]]:
     """
     counts: Counter[str] = Counter()
     for piece in pieces:
-        for part in re.findall(r"▁?(?:\d|[^\W\d_]+|[^\w\s]|_)", piece):
-            counts[part[0] + part[1:] if part.startswith("▁") else part] += 1
+        for part in re.findall(r"\d|▁?[^\W\d_]+|▁?[^\w\s]|_", piece):
+            counts[part] += 1
     characters: Counter[str] = Counter()
     for piece, count in counts.items():
         if count < 3:
