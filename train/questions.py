@@ -15,7 +15,7 @@ from koqas.train.question_words import Asking, asking_for
 Word = tuple[str, str]  # form and tag, as Kiwi joins them
 PARTICLES = frozenset("JKS JKO JKB JX JC JKC JKQ".split())
 PREDICATES = frozenset("VV VA XSV XSA VCP VCN VX".split())
-ENDINGS = ("는가", "나요", "습니까", "나", "었나요", "을까요")
+ENDINGS = ("는가", "나요", "습니까", "나")
 CLEFT_ENDINGS = ("ᆫ가", "ᆫ가요", "ᆸ니까", "야", "ᆯ까", "었나요")
 SYNONYMS = {
     "위치": "자리", "설립": "창설", "건립": "건설", "제작": "만들", "사용": "이용", "이용": "사용", "발표": "공개", "출생": "탄생",
@@ -75,12 +75,8 @@ def clause_around(sentence: AnalyzedSentence, span: Span) -> list[Morpheme]:
 
 def parse(sentence: AnalyzedSentence, span: Span, asking: Asking) -> Clause | None:
     """Split the clause around an answer into phrases and a predicate, with the question word in the answer's place."""
-    tokens = [
-        t
-        for t in clause_around(sentence, span)
-        if t.tag not in ("SF", "SE", "EF", "SP") and t.tag != "EC" or t.tag == "EC"
-    ]
-    while tokens and tokens[-1].tag in ("EC", "EF"):
+    tokens = [t for t in clause_around(sentence, span) if t.tag not in ("SF", "SE", "EF", "SP")]
+    while tokens and tokens[-1].tag == "EC":
         tokens.pop()
     end = len(tokens)
     while end and tokens[end - 1].tag == "EP":
@@ -203,7 +199,7 @@ def _in_place(phrases: list[Phrase], clause: Clause, rng: random.Random) -> str:
     body = " ".join(_text(p.words, p.spaces) for p in phrases)
     stem = clause.predicate.words + ([("었", "EP")] if clause.past else [])
     tag = clause.predicate.words[-1][1]
-    endings = ENDINGS[:4] if tag in ("VV", "XSV", "VX") or clause.past else ENDINGS[1:3]
+    endings = ENDINGS if tag in ("VV", "XSV", "VX") or clause.past else ENDINGS[1:3]
     ending = rng.choice(endings)
     predicate = _text([*stem, (ending, "EF")], [*clause.predicate.spaces, *([False] if clause.past else []), False])
     return f"{body} {predicate}{rng.choice(['?', '?', '?', ''])}"
