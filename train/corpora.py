@@ -18,6 +18,7 @@ from typing import Any
 from koqas.koqas_types import KoQasError
 
 DEVELOPMENT_SHARE = 10  # one passage in ten of written_qa is kept for development
+WRITTEN_FILE = Path(__file__).parent / "written" / "questions.jsonl"  # more questions, without their passages
 
 
 @dataclass(frozen=True)
@@ -112,4 +113,34 @@ def written_passages(folder: Path, split: str) -> list[Passage]:
             WrittenQuestion(q["question"], q["answer"], q["evidence"], q["summary"], q["type"]) for q in row["qas"]
         )
         passages.append(Passage(row["id"], row["title"], row["text"], questions))
+    return passages + (added_passages(folder) if split == "train" else [])
+
+
+def added_passages(folder: Path) -> list[Passage]:
+    """Return the training questions of written/questions.jsonl with their passages, found again in the corpora.
+
+    Raises:
+        KoQasError: A passage is not where it was when its questions were written.
+    """
+    rows = {row["id"]: row for row in read_jsonl(WRITTEN_FILE)} if WRITTEN_FILE.is_file() else {}
+    passages: list[Passage] = []
+    if not rows:
+        return passages
+    for article in read_jsonl(folder / "kowiki.jsonl.xz"):
+        row = rows.pop(f"kowiki-{str(article['id']).removeprefix('kowiki-')}", None)
+        if row is None:
+            continue
+        text = article["text"][row["start"] : row["end"]]
+        if hashlib.sha256(text.encode()).hexdigest()[:16] != row["sha256"]:
+            raise KoQasError("data", f"지문이 달라졌습니다: {row['id']}", "use the kowiki.jsonl.xz of 2023-01")
+        questions = tuple(
+            WrittenQuestion(
+                q["question"], text[slice(*q.get("answer", (0, 0)))], text[slice(*q.get("evidence", (0, 0)))],
+                q.get("summary", ""), q["type"],
+            )
+            for q in row["qas"]
+        )  # fmt: skip
+        passages.append(Passage(row["id"], article["title"], text, questions))
+    if rows:
+        raise KoQasError("data", f"지문이 말뭉치에 없습니다: {next(iter(rows))}", "use the kowiki.jsonl.xz of 2023-01")
     return passages
