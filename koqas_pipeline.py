@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, Pipeline
+from huggingface_hub import CommitInfo
+from transformers import Pipeline
 
 from .koqas_answers import Answers, ReadingSettings
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
@@ -25,11 +25,17 @@ from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_documents import load_documents
 from .koqas_extractive import Extractive
 from .koqas_generation import Cited, ComposeOptions
+from .koqas_loading import (
+    KoQasThinModel,  # noqa: F401  (`auto_map` of thin repositories names it here)
+    check_adapter,
+    load_parts,
+)
 from .koqas_prompts import ABSTENTION, chat_format
 from .koqas_ranker import AnalyzedQuestion, Ranker
 from .koqas_reader import Reader
-from .koqas_repository import check_files, ranker_of, retriever_of, settings_block
+from .koqas_repository import ranker_of, retriever_of, settings_block
 from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, is_index, query_of
+from .koqas_saving import push_pipeline, save_pipeline
 from .koqas_storage import standing  # noqa: F401  (see above)
 from .koqas_text import (
     matching_forms,
@@ -198,8 +204,9 @@ class KoQasPipeline(Pipeline):
         self._preprocess_params = {}
         self.model.eval()
         self.repository = str(getattr(tokenizer, "name_or_path", "") or "")
-        block = getattr(self.model.config, "koqas", None) or settings_block(self.repository)
-        self.settings = RepositorySettings.from_dict(block)
+        self.block = dict(getattr(self.model.config, "koqas", None) or settings_block(self.repository))
+        check_adapter(self.model, self.block)
+        self.settings = RepositorySettings.from_dict(self.block)
         self.encoder, encoder_id = (encoder, "caller") if encoder is not None else retriever_of(self.repository)
         self.index_settings = IndexSettings(
             max_chars=self.settings.max_chars, dense_weight=self.settings.dense_weight, encoder=encoder_id
@@ -240,6 +247,42 @@ class KoQasPipeline(Pipeline):
         if self.index is None:
             raise KoQasError("documents", "저장할 색인이 없습니다.", "pass documents= first")
         self.index.save(folder)
+
+    # ---- saving ----------------------------------------------------------------------------------------------------
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], *, repo_id: str = "", complete: bool | None = None
+    ) -> None:
+        """Write this pipeline as a repository: model, adapter, tokenizer, retriever, ranker, code, card.
+
+        The folder appears whole or not at all; an older repository there is replaced.
+
+        Args:
+            save_directory (`str` or `os.PathLike`): A new or empty folder, or one that holds only a repository.
+            repo_id (`str`): Hub id it will have, if any.
+            complete (`bool`, *optional*): Write the base model too; False names it only; None: as it was loaded.
+
+        Raises:
+            KoQasError: The folder holds other files or cannot be written, or the base has no id to name.
+        """
+        save_pipeline(self, save_directory, repo_id, complete)
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = True, complete: bool | None = None, **upload: Any  # noqa: ANN401
+    ) -> CommitInfo:
+        """Upload this pipeline as a repository that `pipeline("ko-qas", model=repo_id, ...)` opens.
+
+        Args:
+            repo_id (`str`): `organization/name`.
+            private (`bool`): Create it private; an existing repository keeps its setting.
+            complete (`bool`, *optional*): See `save_pretrained`.
+            **upload: `token`, and `commit_message`, `commit_description`, `revision`, `create_pr` of
+                `HfApi.upload_folder`.
+
+        Raises:
+            KoQasError: Not a hub id, or the hub refuses or cannot be reached.
+        """
+        return push_pipeline(self, repo_id, complete, {"private": private, **upload})
 
     # ---- calls ---------------------------------------------------------------------------------------------------
 
@@ -481,64 +524,11 @@ def verify(result: dict[str, Any], documents: Any) -> bool:  # noqa: ANN401
     return bool(result["evidence"]) or not result["answered"]
 
 
-class KoQasThinModel:
-    """Loader of a *thin* repository: the base model lies in another repository, the adapter in this one.
-
-    Named by `auto_map` in config.json. The base id is `koqas.base_model` of the configuration; on CUDA it is loaded
-    in 4-bit NF4 (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314).
-    """
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = None) -> None:  # noqa: ANN401
-        """Accept the registration that the auto classes make; the loaded model is a class of its own."""
-
-    @classmethod
-    def from_pretrained(cls, name: str, *args: Any, config: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Load the base, then the adapter of the repository `name`.
-
-        Raises:
-            KoQasError: config.json does not name a base, or the adapter does not fit.
-        """
-        import torch
-        from peft import PeftModel
-
-        block = getattr(config, "koqas", None) or {}
-        if not block.get("base_model"):
-            raise KoQasError(
-                "config.json: koqas.base_model", "기반 모델이 적혀 있지 않습니다.", "publish the repository again"
-            )
-        for key in ("trust_remote_code", "adapter_kwargs", "_from_auto", "_commit_hash", "code_revision"):
-            kwargs.pop(key, None)
-        if torch.cuda.is_available() and "quantization_config" not in kwargs:
-            from transformers import BitsAndBytesConfig
-
-            kwargs["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
-            )
-        base = AutoModelForCausalLM.from_pretrained(block["base_model"], **kwargs)
-        try:
-            return PeftModel.from_pretrained(base, name)
-        except (ValueError, RuntimeError, OSError, SafetensorError) as error:
-            raise KoQasError(
-                "adapter_model.safetensors", f"어댑터를 읽을 수 없습니다: {error}", "download the repository again"
-            ) from error
-
-
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401
-    """Load a repository folder without the remote-code machinery (command line, tests, training).
+    """Load a repository, complete or thin, without the remote-code machinery (command line, tests, training).
 
     Raises:
         KoQasError: A file is damaged (named), the repository cannot be loaded, or as the pipeline itself.
     """
-    check_files(repository)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(repository)
-        model = AutoModelForCausalLM.from_pretrained(repository)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise KoQasError(
-            "model", f"저장소를 읽을 수 없습니다: {repository} ({error})", "pass a whole repository folder or a hub id"
-        ) from error
-    return KoQasPipeline(model=model, tokenizer=tokenizer, documents=documents, **kwargs)
+    loaded = load_parts(repository)
+    return KoQasPipeline(model=loaded.model, tokenizer=loaded.tokenizer, documents=documents, **kwargs)

@@ -39,7 +39,12 @@ def test_a_git_lfs_pointer_is_named(copied, name):
 
 @pytest.mark.parametrize(
     ("name", "field"),
-    [("model.safetensors", "model"), ("adapter_model.safetensors", "model"), ("retriever/modules.json", None)],
+    [
+        ("model.safetensors", "model"),
+        ("adapter_model.safetensors", "model"),
+        ("adapter_config.json", None),
+        ("retriever/modules.json", None),
+    ],
 )
 def test_a_missing_file_is_named(copied, name, field):
     (copied / name).unlink()

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, HfArgumentParser
 
+from koqas.koqas_saving import CUSTOM_PIPELINES
 from koqas.train.provenance import record_of
 
-CUSTOM_PIPELINES = {"ko-qas": {"impl": "koqas_pipeline.KoQasPipeline", "pt": ["AutoModelForCausalLM"], "type": "text"}}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 WEIGHT_FILES = ("model.safetensors", "adapter_model.safetensors", "ranker.safetensors", "retriever/model.safetensors")
 
@@ -50,7 +50,7 @@ def main(args: AssembleArguments) -> None:
     model = AutoModelForCausalLM.from_pretrained(args.base, dtype=torch.bfloat16)
     settings = json.loads((Path(__file__).parent / "recipes" / "embedded" / "settings.json").read_text("utf-8"))
     model.config.custom_pipelines = CUSTOM_PIPELINES
-    model.config.koqas = settings
+    model.config.koqas = settings | {"adapter": True}
     # CPU inference in bfloat16 is slow without AMX, so the weights are small on disk and float32 in memory.
     model.save_pretrained(out)
     config = json.loads((out / "config.json").read_text("utf-8")) | {"dtype": "float32"}
