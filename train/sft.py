@@ -1,10 +1,11 @@
-"""Train the Ko-QAS adapter with TRL's SFTTrainer.
+"""Train a Ko-QAS adapter with TRL's SFTTrainer.
 
     accelerate launch train/sft.py                                                          # data_sample, minutes on a CPU
     accelerate launch train/sft.py --config train/recipes/embedded/sft.yaml --data DIR      # the embedded adapter
+    accelerate launch train/sft.py --config train/recipes/gem2-14b/sft.yaml --rows FILE     # QLoRA of the 14B base
 
-Without `--config` the recipe is train/recipes/embedded/sample.yaml. Rows are prompt trees (see trees.py): the loss
-is that of one row for every label and answer, at a fraction of the tokens.
+Without `--config` the recipe is train/recipes/embedded/sample.yaml. Rows take one of two layouts: `trees` (trees.py: many
+questions share a passage, for the embedded base) or `completions` (completions.py: one question a row, for any base).
 """
 
 import dataclasses
@@ -12,24 +13,36 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from datasets import Dataset
-from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
 
-from koqas.koqas_prompts import chat_format
+from koqas.koqas_prompts import ChatFormat
 from koqas.koqas_ranker import RANKER_FILE, Ranker
 from koqas.koqas_types import KoQasError
+from koqas.train.completions import Mixture, completion_dataset, completions
+from koqas.train.loading import (
+    base_dtype,
+    check_hardware,
+    check_vocabulary,
+    float_adapter,
+    load_base,
+    load_tokenizer,
+    lora_config,
+    settle_precision,
+)
+from koqas.train.long_answers import read_long_answers
 from koqas.train.rows import csv_trees, written_trees
-from koqas.train.trees import PromptTree, collate, needs_logits, pack, tree_loss
+from koqas.train.saving import check_room, checkpoint_to_resume, save_adapter
+from koqas.train.tree_trainer import tree_trainer
+from koqas.train.trees import pack
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "sample.yaml"
+LAYOUTS = ("trees", "completions")
 
 
 @dataclass
@@ -37,68 +50,40 @@ class ScriptArguments:
     """What to train on.
 
     Args:
-        rows (`str`): `written` (the written questions in `data`) or the path of a CSV with the columns Context,
-            Question, Summary, Answer.
+        rows (`str`): `written` (the written questions in `data`), or the path of a CSV with the columns Context,
+            Question, Summary, Answer; `completions` also take rows of the data factory (.parquet, .jsonl).
+        layout (`str`): `trees` or `completions`.
         data (`str`): Folder of the corpora, for `rows=written`.
-        longest (`int`): Longest tree in tokens; longer ones are left out.
+        chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
+        device (`str`): `cuda` refuses to start without a CUDA GPU; `any` starts everywhere.
+        longest (`int`): Trees: longest tree in tokens; longer ones are left out.
         packed (`int`): Trees are planted side by side up to so many tokens. Attention runs over the whole sequence,
             so on a CPU short sequences grouped by length are faster than full ones.
-        copies (`int`): Draws of negatives for each written passage.
-        chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
+        copies (`int`): Trees: draws of negatives for each written passage.
+        docquest (`float`): Completions: DocQuest judgements mixed in for each long answer, on average.
+        first_pass (`float`): Completions: first-pass judgements for each long answer, on average.
+        citations (`bool`): Completions: summary sentences end in the number of their passage.
     """
 
     rows: str = "data_sample/LongAnswer_100_public.csv"
+    layout: str = field(default="trees", metadata={"choices": LAYOUTS})
     data: str = ""
+    chat_style: str = "auto"
+    device: str = field(default="any", metadata={"choices": ("any", "cuda")})
     longest: int = 1024
     packed: int = 1024
     copies: int = field(default=1, metadata={"help": "draws of negatives for each written passage"})
-    chat_style: str = "auto"
+    docquest: float = 0.0
+    first_pass: float = 0.0
+    citations: bool = True
 
 
-COLUMNS = ("input_ids", "positions", "targets", "weights", "branches", "choices", "right", "parents", "lengths")
+@dataclass
+class Prepared:
+    """A trainer with its rows, and what the record says about them."""
 
-
-class TreeCollator:
-    """Rebuild trees from dataset rows and pad them to a batch; see `trees.collate`."""
-
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return the tensors of `collate`."""
-        return collate([PromptTree(**{name: r[name] for name in COLUMNS}) for r in rows], self.pad)
-
-
-class TreeTrainer(SFTTrainer):
-    """SFTTrainer whose loss is that of prompt trees: targets where a token is predicted, choices among candidates."""
-
-    label_ids: tuple[int, int]
-
-    def compute_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | None = None,
-    ) -> Any:  # noqa: ANN401  (the trainer's own signature)
-        """Return the loss, and the outputs if asked; logits are computed only where they are needed."""
-        outputs = model(
-            input_ids=inputs["input_ids"],
-            position_ids=inputs["position_ids"],
-            attention_mask=inputs["attention_mask"],
-            use_cache=False,
-            output_hidden_states=True,
-            logits_to_keep=1,
-        )
-        head = self.accelerator.unwrap_model(model).get_output_embeddings()
-        loss = tree_loss(head(outputs.hidden_states[-1][needs_logits(inputs)]), self.label_ids, inputs)
-        return (loss, outputs) if return_outputs else loss
-
-
-def tree_dataset(trees: list[PromptTree]) -> Dataset:
-    """Store packed trees as a dataset with one row for each sequence."""
-    columns = {name: [getattr(t, name) for t in trees] for name in COLUMNS}
-    return Dataset.from_dict(columns | {"length": [len(t.input_ids) for t in trees]})
+    trainer: SFTTrainer
+    described: dict[str, Any]
 
 
 def make_parser() -> TrlParser:
@@ -108,77 +93,103 @@ def make_parser() -> TrlParser:
 
 def main(script_args: ScriptArguments, training_args: SFTConfig, model_args: ModelConfig) -> None:
     """Load the base, build rows, train, save the adapter."""
+    check_hardware(script_args.device, training_args, model_args)
     given = model_args.model_name_or_path or "."
     name = str(ROOT) if given == "." else given
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    model = load_base(name, model_args)
-    chat = chat_format(tokenizer, script_args.chat_style)
-    if script_args.rows == "written":
-        if not script_args.data:
-            raise KoQasError("data", "rows=written에는 말뭉치 폴더가 필요합니다.", "pass --data DIR")
-        ranker = Ranker.from_file(ROOT / RANKER_FILE)
-        trees = written_trees(
-            Path(script_args.data), chat, ranker, script_args.longest, training_args.seed, script_args.copies
-        )
-    else:
-        path = Path(script_args.rows)
-        trees = csv_trees(path if path.exists() else ROOT / path, chat, script_args.longest, training_args.seed)
-    trees = pack(trees, script_args.packed)
-    training_args.remove_unused_columns = False
-    training_args.dataset_kwargs = {"skip_prepare_dataset": True}
-    training_args.gradient_checkpointing = False
-    trainer = TreeTrainer(
-        model=model,
-        args=training_args,
-        train_dataset=tree_dataset(trees),
-        processing_class=tokenizer,
-        data_collator=TreeCollator(tokenizer.pad_token_id),
-        peft_config=lora_config(model_args),
-    )
-    trainer.label_ids = chat.label_ids()
+    chat = load_tokenizer(name, script_args.chat_style)
+    precision = settle_precision(training_args, base_dtype(name))
+    model = load_base(name, model_args, training_args)
+    check_vocabulary(model, chat.tokenizer)
+    prepare = prepare_trees if script_args.layout == "trees" else prepare_completions
+    prepared = prepare(script_args, training_args, model_args, model, chat)
+    trainer, out = prepared.trainer, Path(training_args.output_dir or "runs/sft")
+    network: Any = trainer.model  # now with the adapter
+    float_adapter(network)
+    check_room(network, out, 0 if training_args.save_strategy == "no" else (training_args.save_total_limit or 2) + 1)
+    resume = checkpoint_to_resume(training_args.resume_from_checkpoint, out)
     begun = time.time()
-    trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
-    trainer.save_model(training_args.output_dir)
-    tokens = sum(len(t.input_ids) for t in trees) * training_args.num_train_epochs
+    trainer.train(resume_from_checkpoint=resume)
+    save_adapter(trainer, out)
+    if not trainer.is_world_process_zero():
+        return
     record = {
         "rows": script_args.rows,
-        "sequences": len(trees),
-        "tokens": int(tokens),
+        **prepared.described,
         "seconds": round(time.time() - begun, 1),
+        "precision": precision or training_args.mixed_precision,
+        "processes": training_args.world_size,
+        "resumed": os.path.basename(resume) if resume else None,
         "arguments": {
             k: v for k, v in dataclasses.asdict(model_args).items() if isinstance(v, (str, int, float, list))
         },
         "log": trainer.state.log_history,
     }
-    (Path(training_args.output_dir or "runs") / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
+    (out / "sft.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
 
 
-def load_base(name: str, model_args: ModelConfig) -> PreTrainedModel:
-    """Load the base model alone, even where an adapter lies beside it in the same folder.
+def rows_path(rows: str) -> Path:
+    """Return the path of the rows: as given, or inside the repository."""
+    path = Path(rows)
+    return path if path.exists() else ROOT / path
 
-    The folder of a complete repository holds both; transformers would attach the adapter, so the weights are read
-    through their configuration with adapters switched off.
+
+def prepare_trees(
+    script_args: ScriptArguments,
+    training_args: SFTConfig,
+    model_args: ModelConfig,
+    model: PreTrainedModel,
+    chat: ChatFormat,
+) -> Prepared:
+    """Build prompt trees and their trainer."""
+    seed = training_args.seed
+    if script_args.rows == "written":
+        if not script_args.data:
+            raise KoQasError("data", "rows=written에는 말뭉치 폴더가 필요합니다.", "pass --data DIR")
+        ranker = Ranker.from_file(ROOT / RANKER_FILE)
+        trees = written_trees(Path(script_args.data), chat, ranker, script_args.longest, seed, script_args.copies)
+    else:
+        trees = csv_trees(rows_path(script_args.rows), chat, script_args.longest, seed)
+    trees = pack(trees, script_args.packed)
+    tokens = sum(len(t.input_ids) for t in trees) * training_args.num_train_epochs
+    trainer = tree_trainer(model, chat, trees, training_args, model_args)
+    return Prepared(trainer, {"sequences": len(trees), "tokens": int(tokens)})
+
+
+def prepare_completions(
+    script_args: ScriptArguments,
+    training_args: SFTConfig,
+    model_args: ModelConfig,
+    model: PreTrainedModel,
+    chat: ChatFormat,
+) -> Prepared:
+    """Build flat rows that fit the context, tell their lengths, and make their trainer.
+
+    Packed or padding-free rows do not see each other: their positions begin anew, from which transformers makes a
+    block-diagonal mask (`sdpa`, `eager`) or FlashAttention its sequence bounds.
     """
-    dtype = getattr(torch, model_args.dtype) if model_args.dtype not in (None, "auto") else "auto"
-    model = AutoModelForCausalLM.from_pretrained(
-        name, dtype=dtype, attn_implementation=model_args.attn_implementation or "sdpa"
+    context = getattr(model.config, "max_position_embeddings", None)
+    longest = training_args.max_length or context or 4096
+    if context and longest > context:
+        raise KoQasError(
+            "max_length",
+            f"{longest} 토큰은 기반 모델의 문맥 {context} 토큰보다 깁니다.",
+            f"use --max_length {context}",
+        )
+    mixture = Mixture(script_args.docquest, script_args.first_pass, script_args.citations, longest, training_args.seed)
+    made, lengths = completions(chat, read_long_answers(rows_path(script_args.rows)), mixture)
+    print(lengths.told())
+    if not training_args.packing:
+        training_args.max_length = None  # rows fit already; TRL asks for it with padding_free
+    trainer = SFTTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=completion_dataset(made),
+        processing_class=chat.tokenizer,
+        peft_config=lora_config(model_args),
     )
-    if getattr(model, "_hf_peft_config_loaded", False):
-        model.delete_adapter(model.active_adapters())
-        model._hf_peft_config_loaded = False
-    return model
-
-
-def lora_config(model_args: ModelConfig) -> LoraConfig:
-    """Return the LoRA settings of a recipe."""
-    return LoraConfig(
-        r=model_args.lora_r,
-        lora_alpha=model_args.lora_alpha,
-        lora_dropout=model_args.lora_dropout,
-        target_modules=model_args.lora_target_modules,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
+    sequences: Any = trainer.train_dataset
+    tokens = int(lengths.tokens * training_args.num_train_epochs)
+    return Prepared(trainer, {"lengths": asdict(lengths), "sequences": len(sequences), "tokens": tokens})
 
 
 if __name__ == "__main__":
