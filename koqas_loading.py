@@ -115,9 +115,7 @@ class KoQasThinModel:
         revision = kwargs.pop("revision", None)  # a commit of this repository, which the base's does not have
         if torch.cuda.is_available() and "quantization_config" not in kwargs:
             kwargs["quantization_config"] = four_bit()
-        base = AutoModelForCausalLM.from_pretrained(
-            block["base_model"], revision=block.get("base_revision"), **kwargs
-        )
+        base = AutoModelForCausalLM.from_pretrained(block["base_model"], revision=block.get("base_revision"), **kwargs)
         base.config.koqas = block  # the base may be a repository of ours with settings of its own
         try:
             return PeftModel.from_pretrained(base, name, revision=revision)

@@ -25,6 +25,7 @@ from .koqas_docquest import Calibrations, DocQuest, Passage
 from .koqas_documents import load_documents
 from .koqas_extractive import Extractive
 from .koqas_generation import Cited, ComposeOptions
+from .koqas_hub import is_repo_id  # noqa: F401  (see above)
 from .koqas_loading import (
     KoQasThinModel,  # noqa: F401  (`auto_map` of thin repositories names it here)
     check_adapter,

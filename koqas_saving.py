@@ -1,4 +1,4 @@
-"""Write a repository that `pipeline("ko-qas", model=…, trust_remote_code=True)` opens, and push it to the hub.
+"""Write a repository that `pipeline("ko-qas", model=…, trust_remote_code=True)` opens.
 
 Comes in: a pipeline, or its parts one by one (training publishes with the same functions). Goes out: a folder with
 configuration, weights, tokenizer, retriever, ranker, code and a card. Knows the layout that transformers and peft look
@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import CommitInfo, HfApi, ModelCard, ModelCardData
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub import CommitInfo, ModelCard, ModelCardData
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
 
+from .koqas_hub import check_repo_id, is_repo_id, upload_repository
 from .koqas_ranker import RANKER_FILE
 from .koqas_repository import RETRIEVER_FILES, repository_file
 from .koqas_storage import replace_folder
@@ -35,7 +34,14 @@ CARD_TAGS = ["ko-qas", "rag", "korean", "open-book-qa"]
 # What a repository consists of. A folder with anything else in it is not ours to replace.
 WRITTEN = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 WRITTEN += ("adapter_config.json", "adapter_model.safetensors", "ranker.safetensors", "retriever", "koqas_*.py")
-WRITTEN += ("tokenizer*", "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "vocab*", "merges.txt")
+WRITTEN += (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+)
 WRITTEN += ("README.md", "LICENSE", "results", ".gitattributes")
 # In a repository pushed to earlier, these would change how the new one is loaded.
 SUPERSEDED = ["model*.safetensors", "model.safetensors.index.json", "adapter_*", "retriever/*", "ranker.safetensors"]
@@ -57,14 +63,16 @@ def push_pipeline(qa: Any, repo_id: str, complete: bool | None, upload: dict[str
         return upload_repository(folder, repo_id, delete_patterns=SUPERSEDED, **upload)
 
 
-def save_into(folder: str | os.PathLike[str], write: Callable[[Path], None]) -> None:
+def save_into(
+    folder: str | os.PathLike[str], write: Callable[[Path], None], written: tuple[str, ...] = WRITTEN
+) -> None:
     """Let `write` fill a new folder that then takes the place of `folder`, which is left as it was on any error.
 
     Raises:
         KoQasError: The place is a file or holds files that no repository has, or cannot be written.
     """
     place = Path(folder)
-    check_replaceable(place)
+    check_replaceable(place, written)
     try:
         replace_folder(place, write)
     except OSError as error:
@@ -92,9 +100,7 @@ def _write_all(qa: Any, folder: Path, repo_id: str, complete: bool | None) -> No
     adapted = has_adapter(qa.model)
     whole = (block.get("base_weights") != "none") if complete is None else complete
     if not whole and not (adapted and block.get("base_model")):
-        raise KoQasError(
-            "complete", "기반 모델의 위치를 몰라 기반 없이 저장할 수 없습니다.", "pass complete=True"
-        )
+        raise KoQasError("complete", "기반 모델의 위치를 몰라 기반 없이 저장할 수 없습니다.", "pass complete=True")
     if whole and block.get("base_weights") == "none":
         block["base_weights"] = "plain"
     base = qa.model.get_base_model() if isinstance(qa.model, PeftModel) else qa.model
@@ -110,7 +116,9 @@ def _write_all(qa: Any, folder: Path, repo_id: str, complete: bool | None) -> No
     write_tokenizer(qa.tokenizer, folder)
     write_parts(qa.repository, folder)
     if qa.index_settings.encoder == "caller":
-        logging.getLogger(__name__).warning("the encoder given to the pipeline is not saved; retriever/ is that of %r", qa.repository)
+        logging.getLogger(__name__).warning(
+            "the encoder given to the pipeline is not saved; retriever/ is that of %r", qa.repository
+        )
     write_code(folder)
     write_card(folder, repo_id, block)
 
@@ -243,55 +251,10 @@ def write_card(folder: Path, repo_id: str, block: dict[str, Any]) -> None:
     data = ModelCardData(language="ko", library_name="transformers", pipeline_tag="question-answering", tags=CARD_TAGS)
     data.base_model = base if base and is_repo_id(base) else None
     call = f'pipeline("ko-qas", model="{repo_id or "org/repo"}", trust_remote_code=True, documents="내문서/")'
-    text = f"# {repo_id or 'Ko-QAS'}\n\n```python\nfrom transformers import pipeline\n\nqa = {call}\nqa(\"질문?\")\n```\n"
+    text = (
+        f'# {repo_id or "Ko-QAS"}\n\n```python\nfrom transformers import pipeline\n\nqa = {call}\nqa("질문?")\n```\n'
+    )
     ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}").save(folder / "README.md")
-
-
-# ---- hub -------------------------------------------------------------------------------------------------------------
-
-
-def upload_repository(
-    folder: Path,
-    repo_id: str,
-    *,
-    private: bool = True,
-    token: str | bool | None = None,
-    repo_type: str = "model",
-    delete_patterns: list[str] | None = None,
-    **commit: Any,  # noqa: ANN401
-) -> CommitInfo:
-    """Create the repository where it is not there, and upload a folder.
-
-    Raises:
-        KoQasError: The hub refuses (no token, no permission, no such organization) or cannot be reached.
-    """
-    api = HfApi(token=token)
-    try:
-        api.create_repo(repo_id, private=private, exist_ok=True, repo_type=repo_type)
-        return api.upload_folder(
-            repo_id=repo_id, folder_path=folder, repo_type=repo_type, delete_patterns=delete_patterns, **commit
-        )
-    except (HfHubHTTPError, OSError) as error:
-        raise KoQasError(
-            "repo_id", f"허브에 올리지 못했습니다: {repo_id} ({error})", "log in with `hf auth login`; check the id and your rights"
-        ) from error
-
-
-def is_repo_id(name: str) -> bool:
-    """Tell whether a name has the form of a hub id with a namespace and is no local folder."""
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return "/" in name and not os.path.exists(name)
-
-
-def check_repo_id(repo_id: str) -> None:
-    """Raise `KoQasError` where a name cannot be a hub id."""
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError as error:
-        raise KoQasError("repo_id", f"허브 id가 아닙니다: {repo_id!r}", "pass organization/name") from error
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401

@@ -1,0 +1,1 @@
+"""Parts of train/publish.py: adapter checks, base weights, model and dataset repositories, cards, differences."""
