@@ -36,6 +36,7 @@ class GenerationSettings:
         tokens_per_minute (`int`): Prompt and reply together; 0: no limit.
         max_retries (`int`): Further attempts after a request failed.
         timeout (`float`): Seconds for one attempt.
+        backoff (`float`): Seconds before the second attempt; doubles with each further one, unless the endpoint says.
         temperature (`float | None`): None: not sent (some models take none).
         seed (`int`): Seed of the rules, and sent to the endpoint.
         max_tokens (`int`): Longest reply in tokens.
@@ -63,6 +64,7 @@ class GenerationSettings:
     tokens_per_minute: int = 0
     max_retries: int = 5
     timeout: float = 120.0
+    backoff: float = 0.5
     temperature: float | None = 0.3
     seed: int = 0
     max_tokens: int = 1024
@@ -93,7 +95,7 @@ class GenerationSettings:
         for name in ("concurrency", "max_tokens", "questions_per_document", "timeout"):
             if getattr(self, name) <= 0:
                 raise KoQasError(name, "0보다 커야 합니다.", "pass a positive number")
-        for name in ("requests_per_minute", "tokens_per_minute", "max_retries"):
+        for name in ("requests_per_minute", "tokens_per_minute", "max_retries", "backoff"):
             if getattr(self, name) < 0:
                 raise KoQasError(name, "음수일 수 없습니다.", "pass 0 or more")
         if self.longest_passage < 200:
