@@ -221,7 +221,23 @@ def documents(folder):
     return saved(folder / "laws.jsonl", dumped({"id": "1", "title": "한들법", "text": "# 한들법\n제1조 강을 지킨다."}))
 
 
+def laws(folder):
+    text = "# 한들법\n\n##### 제1조 (목적)\n\n  1\\. 강을 지킨다. <개정 2001.1.1.>"
+    return saved(folder / "laws.jsonl", dumped({"id": "한들법/법률.md", "title": "한들법", "text": text}))
+
+
+def news_reports(folder):
+    return saved(folder / "news.jsonl", dumped({"id": "1", "text": "새 다리 열려\n한들강에 새 다리가 열렸다."}))
+
+
+def kowiki(folder):
+    return saved(folder / "kowiki.jsonl", dumped({"id": "1", "title": "한들강", "text": "한들강은 길이가 42km이다."}))
+
+
 BUILDERS = {
+    "laws": laws,
+    "news_reports": news_reports,
+    "kowiki": kowiki,
     "korquad1": korquad1,
     "korquad2": korquad2,
     "aihub_common": aihub_common,

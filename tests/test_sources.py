@@ -133,6 +133,9 @@ EXPECTED = {
     ),
     "precedents": ([("한들법은 강을 지킨다.", "", [])], {}),
     "documents": ([("", "", [])], {}),
+    "laws": ([("", "", [])], {}),
+    "news_reports": ([("", "", [])], {}),
+    "kowiki": ([("", "", [])], {}),
 }
 
 
@@ -154,6 +157,15 @@ def test_each_set_is_read_from_its_published_shape(name, tmp_path):
         assert row.problems() == [] and (row.source, row.license) == (name, source.license)
         assert row.meta["file"] and Example.from_dict(json.loads(json.dumps(row.to_dict()))) == row
     assert all(r.source == name and r.file and r.detail for r in rejected)
+
+
+def test_public_texts_lose_marks_and_find_their_titles(tmp_path):
+    [law], _ = outcomes("laws", BUILDERS["laws"](tmp_path))
+    assert law.documents[0].text.split() == "한들법 제1조 (목적) 1. 강을 지킨다.".split()
+    path = tmp_path / "wikinews.jsonl"
+    path.write_text('{"id": "wikinews-7", "text": "새 다리 열려\\n한들강에 다리가 열렸다."}', "utf-8")
+    [report], _ = outcomes("news_reports", path)
+    assert (report.documents[0].title, report.license) == ("새 다리 열려", "CC-BY-2.5")
 
 
 def test_ids_do_not_depend_on_where_a_file_lies(tmp_path):

@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from koqas.koqas_types import KoQasError
-from koqas.train.sources import articles, bioasq, commercial, coqa, culture, korquad2, msmarco, papers, quiz, technical
+from koqas.train.sources import (
+    articles,
+    bioasq,
+    commercial,
+    coqa,
+    culture,
+    korquad2,
+    msmarco,
+    papers,
+    public_texts,
+    quiz,
+    technical,
+)
 from koqas.train.sources.building import Origin, Reader
 from koqas.train.sources.squad_family import SquadRules, squad_reader
 from koqas.train.sources.summaries import DECISIONS, DOCUMENTS, SUMMARIES
 
 Confidence = Literal["high", "medium", "low"]
 ThirdParty = Literal["allowed", "forbidden", "unknown"]
+Language = Literal["ko", "en"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Source:
         confidence (`Confidence`): high: seen in real files or in several independent loaders; medium: in one; low:
             the format is not public and the reader guesses or asks for a mapping.
         reader (`Reader | None`): How its files are read; None where only a mapping helps.
+        language (`Language`): What its texts are written in.
     """
 
     name: str
@@ -41,6 +55,7 @@ class Source:
     third_party: ThirdParty
     confidence: Confidence
     reader: Reader | None
+    language: Language = "ko"
 
     @property
     def origin(self) -> Origin:
@@ -121,7 +136,7 @@ SOURCES = (
         "low",
         None,
     ),
-    Source("squad2", "SQuAD 2.0", "다양함 (영어)", "CC-BY-SA-4.0", "공개", "allowed", "high", _SQUAD),
+    Source("squad2", "SQuAD 2.0", "다양함 (영어)", "CC-BY-SA-4.0", "공개", "allowed", "high", _SQUAD, "en"),
     Source(
         "bioasq",
         "BioASQ Task B",
@@ -131,6 +146,7 @@ SOURCES = (
         "unknown",
         "high",
         bioasq.READER,
+        "en",
     ),
     Source(
         "bioasq_factoid",
@@ -141,6 +157,7 @@ SOURCES = (
         "unknown",
         "medium",
         squad_reader(SquadRules(unmarked_is_unanswerable=False, group_by_id_stem=True)),
+        "en",
     ),
     Source(
         "msmarco",
@@ -151,6 +168,7 @@ SOURCES = (
         "unknown",
         "high",
         msmarco.READER,
+        "en",
     ),
     Source(
         "coqa",
@@ -161,6 +179,7 @@ SOURCES = (
         "unknown",
         "high",
         coqa.READER,
+        "en",
     ),
     Source(
         "kocommercial",
@@ -191,6 +210,36 @@ SOURCES = (
         "allowed",
         "high",
         DECISIONS,
+    ),
+    Source(
+        "laws",
+        "법령 (Markdown JSONL)",
+        "법령",
+        "LicenseRef-KR-copyright-act-7",
+        "공개; 저작권법 제7조 비보호 저작물",
+        "allowed",
+        "high",
+        public_texts.STATUTES,
+    ),
+    Source(
+        "news_reports",
+        "위키뉴스·유네스코 보고서 (JSONL)",
+        "뉴스",
+        "CC-BY-SA-3.0-IGO",
+        "공개; 행마다 CC BY 또는 CC BY-SA IGO",
+        "allowed",
+        "high",
+        public_texts.REPORTS,
+    ),
+    Source(
+        "kowiki",
+        "한국어 위키백과 (JSONL)",
+        "백과",
+        "CC-BY-SA-4.0",
+        "공개; 동일 조건",
+        "allowed",
+        "high",
+        public_texts.ARTICLES,
     ),
     Source(
         "documents",
