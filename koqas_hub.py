@@ -27,7 +27,7 @@ def upload_repository(
     """Create the repository where it is not there, and upload a folder.
 
     Raises:
-        KoQasError: The hub refuses (no token, no permission, no such organization) or cannot be reached.
+        KoQasError: The hub refuses (no token, no permission, no such organization, bad card) or cannot be reached.
     """
     api = HfApi(token=token)
     try:
@@ -41,6 +41,8 @@ def upload_repository(
             f"허브에 올리지 못했습니다: {repo_id} ({error})",
             "log in with `hf auth login`; check the id and your rights",
         ) from error
+    except ValueError as error:
+        raise KoQasError("README.md", f"카드의 메타데이터를 허브가 받지 않습니다: {error}", "mend the card") from error
 
 
 def is_repo_id(name: str) -> bool:
