@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from koqas.koqas_types import KoQasError
 
@@ -84,7 +84,7 @@ def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         ) from error
 
 
-def empty_model(config: PreTrainedConfig) -> torch.nn.Module:
+def empty_model(config: PreTrainedConfig) -> PreTrainedModel:
     """Build a model of a configuration without memory for its weights."""
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(config)
@@ -98,11 +98,11 @@ def fit(folder: Path, config: PreTrainedConfig) -> AdapterFit:
     """
     settings, given = adapter_settings(folder), tensor_shapes(folder)
     model = empty_model(config)
-    settings.base_model_name_or_path = ""  # peft warns where it differs from the name of the model at hand
+    settings.base_model_name_or_path = model.name_or_path  # peft warns where they differ
     parameters = sum(p.numel() for p in model.parameters())
     try:
         with torch.device("meta"):
-            adapted = get_peft_model(model, settings)  # type: ignore[arg-type]
+            adapted = get_peft_model(model, settings)
         expected = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(adapted).items()}
     except ValueError as error:
         raise KoQasError(
