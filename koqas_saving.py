@@ -32,17 +32,12 @@ CUSTOM_PIPELINES = {"ko-qas": {"impl": "koqas_pipeline.KoQasPipeline", "pt": ["A
 THIN_AUTO_MAP = {"AutoModelForCausalLM": "koqas_pipeline.KoQasThinModel"}
 CARD_TAGS = ["ko-qas", "rag", "korean", "open-book-qa"]
 # What a repository consists of. A folder with anything else in it is not ours to replace.
-WRITTEN = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
-WRITTEN += ("adapter_config.json", "adapter_model.safetensors", "ranker.safetensors", "retriever", "koqas_*.py")
-WRITTEN += (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
+WRITTEN = (
+    *("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json"),
+    *("adapter_config.json", "adapter_model.safetensors", "ranker.safetensors", "retriever", "koqas_*.py"),
+    *("tokenizer*", "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "vocab*", "merges.txt"),
+    *("README.md", "LICENSE", "results", ".gitattributes"),
 )
-WRITTEN += ("README.md", "LICENSE", "results", ".gitattributes")
 # In a repository pushed to earlier, these would change how the new one is loaded.
 SUPERSEDED = ["model*.safetensors", "model.safetensors.index.json", "adapter_*", "retriever/*", "ranker.safetensors"]
 SUPERSEDED += ["koqas_*.py", "chat_template.jinja", "added_tokens.json", "vocab*", "merges.txt"]
@@ -103,7 +98,7 @@ def _write_all(qa: Any, folder: Path, repo_id: str, complete: bool | None) -> No
         raise KoQasError("complete", "기반 모델의 위치를 몰라 기반 없이 저장할 수 없습니다.", "pass complete=True")
     if whole and block.get("base_weights") == "none":
         block["base_weights"] = "plain"
-    base = qa.model.get_base_model() if isinstance(qa.model, PeftModel) else qa.model
+    base: Any = qa.model.get_base_model() if isinstance(qa.model, PeftModel) else qa.model
     with without_adapter(base):
         if whole:
             write_base(base, folder)

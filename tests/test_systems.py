@@ -9,7 +9,8 @@ import torch
 
 from koqas.koqas_types import KoQasError
 from koqas.train.publishing.adapters import empty_model
-from koqas.train.systems import SystemsArguments, check_room, main, random_base, shape
+from koqas.train.random_base import check_room, random_base, shape
+from koqas.train.systems import SystemsArguments, main
 
 
 @pytest.fixture(scope="module")
