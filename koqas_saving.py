@@ -21,6 +21,7 @@ from huggingface_hub import CommitInfo, ModelCard, ModelCardData
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper
+from safetensors import SafetensorError
 
 from .koqas_hub import check_repo_id, is_repo_id, upload_repository
 from .koqas_ranker import RANKER_FILE
@@ -70,7 +71,7 @@ def save_into(
     check_replaceable(place, written)
     try:
         replace_folder(place, write)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise KoQasError(
             "save_directory", f"저장하지 못했습니다: {error}", "free disk space or choose another folder"
         ) from error

@@ -1,6 +1,7 @@
 """Publishing to a folder: every way to store the base, what the card says, what is refused, what stays whole."""
 
 import json
+import resource
 import shutil
 
 import pytest
@@ -132,8 +133,14 @@ def test_nf4_weights_are_small_and_answer(adapter, tmp_path):
     out = publish(adapter, tmp_path / "out", base_weights="nf4")
     layers = {n: t for n, t in load_file(out / "model.safetensors").items() if n.endswith("q_proj.weight")}
     assert layers and all(t.dtype == torch.uint8 for t in layers.values())
-    answer = load(str(out), DOCUMENTS)(QUESTION, **OPTIONS)
+    assert (out / "model.safetensors").stat().st_size < 0.9 * (ROOT / "model.safetensors").stat().st_size
+    nf4 = load(str(out), DOCUMENTS)
+    answer = nf4(QUESTION, **OPTIONS)
     assert answer["answered"] and verify(answer, DOCUMENTS)
+    nf4.save_pretrained(tmp_path / "saved")  # 4-bit in memory, 4-bit on disk
+    saved, first = (load_file(f / "model.safetensors") for f in (tmp_path / "saved", out))
+    assert all(torch.equal(first[n], t) for n, t in saved.items() if n.endswith(".weight"))
+    assert asked(load(str(tmp_path / "saved"), DOCUMENTS)) == asked(nf4)
 
 
 def test_the_seeds_usage(complete, base, qa, monkeypatch):
@@ -169,6 +176,16 @@ def test_a_failure_leaves_the_old_repository(complete, adapter, tmp_path):
         publish(adapter, tmp_path / "out", parts=str(tmp_path / "parts"))
     assert caught.value.field == "ranker.safetensors"
     assert hashes(tmp_path / "out") == before and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_is_known_before_writing(adapter, base, tmp_path):
+    """A sparse file stands for weights that no disk here holds."""
+    shutil.copytree(base, tmp_path / "large")
+    with (tmp_path / "large" / "model-00002-of-00002.safetensors").open("wb") as sparse:
+        sparse.truncate(shutil.disk_usage(tmp_path).free + 2**30)
+    with pytest.raises(KoQasError, match="MB") as caught:
+        publish(adapter, tmp_path / "out", base=str(tmp_path / "large"))
+    assert caught.value.field == "out" and not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_other_files_is_not_replaced(adapter, tmp_path):
@@ -220,6 +237,21 @@ def test_a_saved_pipeline_opens_with_the_exact_call(qa, tmp_path):
     assert (tmp_path / "saved" / "model.safetensors").stat().st_size == (ROOT / "model.safetensors").stat().st_size
     saved.save_pretrained(tmp_path / "saved")  # over itself
     assert asked(load(str(tmp_path / "saved"), DOCUMENTS)) == before
+
+
+@pytest.fixture
+def small_files():
+    """The system refuses files above a megabyte, as a full disk does in the middle of writing."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_disk_that_fills_up_leaves_nothing(qa, tmp_path, small_files):
+    with pytest.raises(KoQasError) as caught:
+        qa.save_pretrained(tmp_path / "saved")
+    assert caught.value.field == "save_directory" and not list(tmp_path.iterdir())
 
 
 def test_saving_keeps_other_files(qa, tmp_path):

@@ -31,6 +31,7 @@ from koqas.train.publishing.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, fit
 from koqas.train.publishing.card import CardSources, write_card
 from koqas.train.publishing.weights import Base, BaseWeights, write_weights
 
+ROOM_FOR_THE_REST = 64 * 2**20  # bytes for tokenizer, retriever, ranker and code
 SIBLING = re.compile(r"^\s*from \.(koqas_\w+) import", re.MULTILINE)
 
 
@@ -77,6 +78,7 @@ def write_model(parts: ModelParts, folder: Path) -> None:
         KoQasError: The parts do not belong together, or a file is damaged; names it.
     """
     check_parts(parts)
+    check_room(parts, folder)
     write_weights(parts.base_weights, parts.base, parts.adapter, folder)
     if parts.base_weights != "merged":
         for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
@@ -114,6 +116,23 @@ def check_parts(parts: ModelParts) -> None:
             "tokenizer", f"토큰 {tokens}개가 기반의 임베딩 {rows}개보다 많습니다.", "use the base's own tokenizer"
         )
     RepositorySettings.from_dict(parts.settings)
+
+
+def check_room(parts: ModelParts, folder: Path) -> None:
+    """Refuse to begin where the disk cannot hold the repository.
+
+    Raises:
+        KoQasError: Less space is left than needed.
+    """
+    stored = sum(p.stat().st_size for p in parts.base.folder.glob("model*.safetensors"))
+    share = {"none": 0.0, "nf4": 1.0 if parts.base.quantized else 0.5}.get(parts.base_weights, 1.0)  # embeddings stay
+    needed = int(stored * share) + (parts.adapter / ADAPTER_WEIGHTS).stat().st_size + ROOM_FOR_THE_REST
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise KoQasError(
+            "out",
+            f"디스크가 모자랍니다: {needed / 2**20:,.0f}MB가 필요한데 {free / 2**20:,.0f}MB 남았습니다.",
+            "free some space, or pass --out on another disk",
+        )
 
 
 def check_model(folder: Path, repo_id: str) -> None:

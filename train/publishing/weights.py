@@ -141,4 +141,7 @@ def _quantized(place: Path) -> Any:  # noqa: ANN401
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    return AutoModelForCausalLM.from_pretrained(place, quantization_config=settings, device_map="auto")
+    # Embeddings and head stay unquantized, and in float32 they would outweigh everything else.
+    return AutoModelForCausalLM.from_pretrained(
+        place, quantization_config=settings, dtype=torch.bfloat16, device_map="auto"
+    )
