@@ -107,19 +107,23 @@ def problems(passage: DrawnPassage, qas: list[dict[str, str]]) -> Iterator[str]:
     runs = {" ".join(words[i : i + SHARED_WORDS]) for i in range(len(words))}
     for number, q in enumerate(qas):
         asked = q["question"].split()
-        if q["type"] not in TYPES:
-            yield f"question {number}: unknown type {q['type']!r}"
         if any(" ".join(asked[i : i + SHARED_WORDS]) in runs for i in range(len(asked) - SHARED_WORDS + 1)):
             yield f"question {number} repeats {SHARED_WORDS} words of the passage"
-        if q["type"] == "none":
-            if q["answer"] or q["evidence"] or q["summary"]:
-                yield f"question {number}: none takes no answer, evidence or summary"
-        elif not q["answer"] or q["answer"] not in q["evidence"]:
-            yield f"question {number}: the answer is not in its evidence"
-        elif q["evidence"] not in passage.text:
-            yield f"question {number}: the evidence is not in the passage"
-        elif q["summary"] and q["answer"] not in q["summary"]:
-            yield f"question {number}: the summary does not contain the answer"
+        yield from (f"question {number}: {problem}" for problem in _answer_problems(passage, q))
+
+
+def _answer_problems(passage: DrawnPassage, q: dict[str, str]) -> Iterator[str]:
+    if q["type"] not in TYPES:
+        yield f"unknown type {q['type']!r}"
+    elif q["type"] == "none":
+        if q["answer"] or q["evidence"] or q["summary"]:
+            yield "none takes no answer, evidence or summary"
+    elif not q["answer"] or q["answer"] not in q["evidence"]:
+        yield "the answer is not in its evidence"
+    elif q["evidence"] not in passage.text:
+        yield "the evidence is not in the passage"
+    elif q["summary"] and q["answer"] not in q["summary"]:
+        yield "the summary does not contain the answer"
 
 
 def check(passages: Path, written: Path) -> list[tuple[DrawnPassage, list[dict[str, str]]]]:
