@@ -65,12 +65,16 @@ class CandidateView:
         numeric (`np.ndarray`): Float32 `(candidates, len(NUMERIC))`.
         surface (`np.ndarray`): Int64 `(candidates, 8)` hashed indicators of the candidate itself.
         context (`np.ndarray`): Int64 `(candidates, 8)` hashed indicators of what surrounds it.
+        sentences (`tuple[AnalyzedSentence, ...]`): The sentences.
+        title (`str`): Title of the passage.
     """
 
     places: list[tuple[int, Span]]
     numeric: np.ndarray
     surface: np.ndarray
     context: np.ndarray
+    sentences: tuple[AnalyzedSentence, ...]
+    title: str
 
 
 class Weights(Protocol):
@@ -175,6 +179,8 @@ def candidate_view(
         np.array(rows.numeric, dtype=np.float32).reshape(-1, len(NUMERIC)),
         np.array(rows.surface, dtype=np.int64).reshape(-1, 8),
         np.array(rows.context, dtype=np.int64).reshape(-1, 8),
+        tuple(sentences),
+        title,
     )
 
 

@@ -407,14 +407,17 @@ class KoQasPipeline(Pipeline):
 
 
 class Inquiry:
-    """One question on its way: its query tokens, their weights in the index it is asked of, and what it has found."""
+    """One question on its way: its query tokens, their inverse document frequencies, and what it has found."""
 
     def __init__(self, question: str, index: Index, options: AskOptions, ranker: Ranker | None = None) -> None:
         self.question, self.index, self.options, self.ranker = question, index, options, ranker
         self.asked: AnalyzedQuestion | None = ranker.question(question) if ranker else None
         self.text = self.asked.text if self.asked else question  # what spans of shared words point into
         self.query: Query = query_of(question)
-        self.weights = index.token_weights(self.query.tokens)
+        # A corpus' weights tell a question's words apart better than those of a handful of the user's documents.
+        self.weights = (
+            {t: ranker.weights[t] for t in self.query.tokens} if ranker else index.token_weights(self.query.tokens)
+        )
         self._covered: dict[tuple[str, str], float] = {}
 
     def meet(self, found: Iterable[ScoredChunk]) -> None:

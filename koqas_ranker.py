@@ -2,10 +2,11 @@
 
 It reads the features of koqas_features.py: an embedding of what the question asks is multiplied with embeddings of the
 candidate's surface and of its context, and joins the numeric features in a two-layer perceptron. The mean over a few
-such networks and the score of gradient-boosted trees (koqas_forest.py) are added with fitted weights. Scores compete
-in a softmax with a constant zero for "not answered here", so that `answerability` is the log-odds that some candidate
-is right. Token weights come from the training corpus, not from the user's documents: a single document has no document
-frequencies. Everything lies in one safetensors file.
+such networks, the score of gradient-boosted trees (koqas_forest.py) and the mean over a few networks that read the
+sentences word by word (koqas_spans.py) are added with fitted weights. Scores compete in a softmax with a constant zero
+for "not answered here", so that `answerability` is the log-odds that some candidate is right. Token weights come from
+the training corpus, not from the user's documents: a single document has no document frequencies. Everything lies in
+one safetensors file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,9 @@ from torch import nn
 
 from .koqas_features import BUCKETS, NUMERIC, CandidateView, QuestionView, bucket, candidate_view, question_view
 from .koqas_forest import Forest, categorical
+from .koqas_spans import SpanInputs, SpanNetwork, collate, span_inputs
 from .koqas_text import AnalyzedSentence, search_tokens, sentences_of
+from .koqas_words import WordVectors
 
 RANKER_FILE = "ranker.safetensors"
 SATURATION, LENGTH_SHARE, USUAL_CHARS = (
@@ -80,6 +83,25 @@ class RankerNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
+class ScoreMix:
+    """How the parts of the ranker are added.
+
+    Args:
+        networks, trees, spans (`float`): Weights of the three parts.
+        constant (`float`): Added to the sum: the log-odds against "not answered here" are calibrated by it.
+    """
+
+    networks: float = 1.0
+    trees: float = 0.0
+    spans: float = 0.0
+    constant: float = 0.0
+
+    def tensor(self) -> torch.Tensor:
+        """Return the weights in the order of the fields."""
+        return torch.tensor([self.networks, self.trees, self.spans, self.constant], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
 class AnalyzedQuestion:
     """A question, analyzed once for all passages."""
 
@@ -97,7 +119,9 @@ class Ranker:
         mean, scale (`torch.Tensor`): Standardization of the numeric features.
         weights (`TokenWeights`): Inverse document frequencies of the training corpus.
         forest (`Forest`, *optional*): Gradient-boosted trees.
-        mix (`np.ndarray`): Weight of the networks, weight of the trees, constant.
+        words (`WordVectors`, *optional*): What the span networks read words by.
+        span_networks (`Sequence[SpanNetwork]`): Trained span networks.
+        mix (`ScoreMix`): Weights of the parts.
     """
 
     def __init__(
@@ -107,11 +131,14 @@ class Ranker:
         scale: torch.Tensor,
         weights: "TokenWeights",
         forest: Forest | None = None,
-        mix: Sequence[float] = (1.0, 0.0, 0.0),
+        words: WordVectors | None = None,
+        span_networks: Sequence[SpanNetwork] = (),
+        mix: ScoreMix | None = None,
     ) -> None:
         self.networks, self.mean, self.scale, self.weights = list(networks), mean, scale, weights
-        self.forest, self.mix = forest, tuple(float(m) for m in mix)
-        for network in self.networks:
+        self.forest, self.words, self.span_networks = forest, words, list(span_networks)
+        self.mix = mix or ScoreMix()
+        for network in (*self.networks, *self.span_networks):
             network.eval()
 
     @classmethod
@@ -119,16 +146,35 @@ class Ranker:
         """Read a file written by train/ranker.py."""
         tensors = load_file(path)
         networks = []
-        for number in range(sum(k.endswith(".last.bias") for k in tensors)):
-            own = {k.split(".", 1)[1]: v.float() for k, v in tensors.items() if k.startswith(f"{number}.")}
-            network = RankerNetwork(own["surface.weight"].shape[1], own["last.weight"].shape[1])
-            network.load_state_dict(own)
-            networks.append(network)
+        for own in _numbered(tensors, "network"):
+            networks.append(RankerNetwork(own["surface.weight"].shape[1], own["last.weight"].shape[1]))
+            networks[-1].load_state_dict(own)
+        span_networks = []
+        for own in _numbered(tensors, "spans"):
+            size, dimensions = own["reduce.weight"].shape
+            span_networks.append(SpanNetwork(dimensions, own["numeric.bias"].shape[0], size))
+            span_networks[-1].load_state_dict(own)
+        pieces = bytes(tensors["pieces"].numpy()).decode("utf-8").split("\n")
+        words = WordVectors(pieces, tensors["piece_vectors"].float().numpy())
         table = TokenWeights(tensors["token_weights"].float().numpy())
-        trees = {k.removeprefix("forest."): v for k, v in tensors.items() if k.startswith("forest.")}
-        forest = Forest.from_tensors(trees) if trees else None
-        mix = tensors["mix"].tolist() if "mix" in tensors else (1.0, 0.0, 0.0)
-        return cls(networks, tensors["mean"].float(), tensors["scale"].float(), table, forest, mix)
+        forest = Forest.from_tensors(
+            {k.removeprefix("forest."): v for k, v in tensors.items() if k.startswith("forest.")}
+        )
+        mean, scale = tensors["mean"].float(), tensors["scale"].float()
+        return cls(networks, mean, scale, table, forest, words, span_networks, ScoreMix(*tensors["mix"].tolist()))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything as named tensors, networks in bfloat16; `from_file` reads them."""
+        assert self.forest is not None and self.words is not None  # only a whole ranker is written
+        kept = {"mean": self.mean, "scale": self.scale, "mix": self.mix.tensor()}
+        for name, networks in (("network", self.networks), ("spans", self.span_networks)):
+            for n, network in enumerate(networks):
+                kept |= {f"{name}.{n}.{k}": v.bfloat16() for k, v in network.state_dict().items()}
+        kept |= {f"forest.{k}": v for k, v in self.forest.tensors().items()}
+        kept["pieces"] = torch.tensor(list("\n".join(self.words.pieces).encode("utf-8")), dtype=torch.uint8)
+        kept["piece_vectors"] = torch.from_numpy(self.words.vectors).bfloat16()
+        kept["token_weights"] = torch.from_numpy(self.weights.table).half()
+        return {k: v.contiguous() for k, v in kept.items()}
 
     def question(self, text: str) -> AnalyzedQuestion:
         """Analyze a question."""
@@ -167,17 +213,47 @@ class Ranker:
         """Return the score of each candidate: its log-odds against "not answered here"."""
         if not view.places:
             return []
-        scores = self.mix[0] * self.network_scores(question, view) + self.mix[2]
-        if self.forest is not None and self.mix[1]:
-            scores = scores + self.mix[1] * self.forest.scores(view.numeric, categorical(question.view, view))
-        return scores.tolist()
+        mix = self.mix
+        scores = np.full(len(view.places), mix.constant, dtype=np.float64)
+        if mix.networks:
+            scores += mix.networks * self.network_scores(question, view)
+        if mix.trees:
+            scores += mix.trees * self.tree_scores(question, view)
+        if mix.spans:
+            scores += mix.spans * self.span_scores(question, view)
+        return scores.tolist()  # type: ignore[no-any-return]
+
+    def tree_scores(self, question: AnalyzedQuestion, view: CandidateView) -> np.ndarray:
+        """Return the raw scores of the trees, float `(candidates,)`."""
+        assert self.forest is not None  # a mix that asks for trees has them
+        return self.forest.scores(view.numeric, categorical(question.view, view))
+
+    def span_inputs(self, question: AnalyzedQuestion, view: CandidateView) -> SpanInputs:
+        """Describe candidates for the span networks."""
+        numeric = self.standardized(view.numeric).numpy()
+        return span_inputs(question.sentences, view.sentences, view.title, view.places, numeric, self.weights)
+
+    @torch.inference_mode()
+    def span_scores(self, question: AnalyzedQuestion, view: CandidateView) -> np.ndarray:
+        """Return the mean score of the span networks, float32 `(candidates,)`."""
+        assert self.words is not None  # a mix that asks for span networks has words
+        batch = collate([self.span_inputs(question, view)], self.words)
+        return torch.stack([n(batch) for n in self.span_networks]).mean(0).numpy()
+
+    def standardized(self, numeric: np.ndarray) -> torch.Tensor:
+        """Bring numeric features to mean 0 and deviation 1; outliers are cut."""
+        return ((torch.from_numpy(numeric) - self.mean) / self.scale).clamp(-5, 5)
 
     @torch.inference_mode()
     def network_scores(self, question: AnalyzedQuestion, view: CandidateView) -> np.ndarray:
         """Return the mean score of the networks, float32 `(candidates,)`."""
-        numeric = ((torch.from_numpy(view.numeric) - self.mean) / self.scale).clamp(-5, 5)
         asked = torch.from_numpy(question.view.hashed).expand(len(view.places), -1)
-        inputs = (numeric, torch.from_numpy(view.surface), torch.from_numpy(view.context), asked)
+        inputs = (
+            self.standardized(view.numeric),
+            torch.from_numpy(view.surface),
+            torch.from_numpy(view.context),
+            asked,
+        )
         return torch.stack([n(*inputs) for n in self.networks]).mean(0).numpy()
 
     def answerability(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], title: str) -> float:
@@ -197,6 +273,13 @@ def best_sentences(
     scores = ranker.sentence_scores(question, sentences)
     chosen = sorted(sorted(range(len(scores)), key=lambda i: -scores[i])[:most])
     return [sentences[i] for i in chosen], [scores[i] for i in chosen]
+
+
+def _numbered(tensors: dict[str, torch.Tensor], name: str) -> list[dict[str, torch.Tensor]]:
+    """Return the weights of each of several networks of one kind."""
+    count = len({k.split(".")[1] for k in tensors if k.startswith(f"{name}.")})
+    prefixes = [f"{name}.{n}." for n in range(count)]
+    return [{k.removeprefix(p): v.float() for k, v in tensors.items() if k.startswith(p)} for p in prefixes]
 
 
 class TokenWeights:

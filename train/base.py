@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.utils.extmath import randomized_svd
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import AutoTokenizer, HfArgumentParser, LlamaConfig, LlamaForCausalLM
 
@@ -33,6 +32,7 @@ from koqas.train.judgements import Judged, judgement_tree
 from koqas.train.questions import MadeQuestion, questions_of
 from koqas.train.readings import reading_tree
 from koqas.train.trees import LossWeights, PromptTree, collate, needs_logits, tree_loss
+from koqas.train.word_vectors import pmi_vectors
 
 
 @dataclass
@@ -182,29 +182,14 @@ def bucketed(trees: list[PromptTree], budget: int, rng: random.Random) -> list[l
     return batches
 
 
-def embedding_start(chat: ChatFormat, args: BaseArguments, vocab: int, window: int = 4) -> torch.Tensor:
-    """Return token vectors `(vocab, hidden)` from the truncated SVD of the corpus' positive PMI."""
-    rng = random.Random(args.seed)
+def embedding_start(chat: ChatFormat, args: BaseArguments, vocab: int) -> torch.Tensor:
+    """Return token vectors `(vocab, hidden)`: those of `pmi_vectors` with some noise."""
     texts = [p for _, text in articles(Path(args.data)) for p in paragraphs(text)]
-    texts = rng.sample(texts, min(15000, len(texts)))
-    counts = np.zeros((vocab, vocab), dtype=np.float32)
-    for start in range(0, len(texts), 500):
-        for ids in chat.tokenizer(texts[start : start + 500], add_special_tokens=False)["input_ids"]:
-            row = np.asarray(ids)
-            for step in range(1, window + 1):
-                np.add.at(counts, (row[:-step], row[step:]), 1.0 / step)
-    counts += counts.T
-    total, marginal = counts.sum(), counts.sum(1)
-    smoothed = marginal**0.75 / (marginal**0.75).sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pmi = np.log(counts / (marginal[:, None] * smoothed[None, :]))
-    pmi = np.nan_to_num(np.maximum(pmi, 0), posinf=0)
-    u, s, _ = randomized_svd(pmi, args.hidden_size, n_iter=2, random_state=args.seed)
-    vectors = u * np.sqrt(s)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-6
-    noise = np.random.default_rng(args.seed).normal(size=vectors.shape) / math.sqrt(args.hidden_size)
-    vectors = np.where(marginal[:, None] > 0, vectors + 0.3 * noise, noise)
-    print(f"embedding start: {int(total)} co-occurrences")
+    texts = random.Random(args.seed).sample(texts, min(15000, len(texts)))
+    found, occurs = pmi_vectors(texts, chat.tokenizer.backend_tokenizer, args.hidden_size, args.seed)
+    noise = np.random.default_rng(args.seed).normal(size=(vocab, args.hidden_size)) / math.sqrt(args.hidden_size)
+    vectors = noise.copy()
+    vectors[: len(found)][occurs] = found[occurs] + 0.3 * noise[: len(found)][occurs]
     return torch.tensor(vectors, dtype=torch.float32) * (0.02 * math.sqrt(args.hidden_size))
 
 

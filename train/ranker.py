@@ -4,29 +4,32 @@
 
 Every written training question is shown the best sentences of its own passage; the right candidates compete with all
 others and with "not answered here" (the loss of the reading trees, see trees.py). Questions that the passage does not
-answer teach the latter. Several networks with different seeds are averaged; gradient-boosted trees (boosting.py) join
-them, weighted on the development questions.
+answer teach the latter. Several networks with different seeds are averaged; gradient-boosted trees (boosting.py) and
+networks that read the sentences (spans.py) join them, weighted on the development questions.
 """
 
 import json
 import random
-from dataclasses import dataclass, field
+import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import HfArgumentParser
 
 from koqas.koqas_features import CandidateView
-from koqas.koqas_forest import categorical
-from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, TokenWeights, best_sentences
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, ScoreMix, TokenWeights, best_sentences
 from koqas.koqas_text import analyze, search_tokens, sentences_of
 from koqas.train.boosting import grow_forest
 from koqas.train.corpora import plain_texts, written_passages
 from koqas.train.provenance import record_of
+from koqas.train.spans import train_span_network
 from koqas.train.trees import choice_loss
+from koqas.train.word_vectors import piece_vectors
 
 
 @dataclass
@@ -42,19 +45,27 @@ class RankerArguments:
         dropout (`float`): Dropout.
         learning_rate (`float`): Peak learning rate of AdamW.
         batch (`int`): Questions in a step.
+        tokenizer (`str`): tokenizer.json whose pieces get word vectors.
+        dimensions (`int`): Size of the word vectors.
+        span_networks (`int`): Span networks averaged.
+        span_epochs (`int`): Their passes over the written questions.
         weight_texts (`int`): Paragraphs from which token weights are counted.
         seed (`int`): Seed of the first network; the others follow.
     """
 
     data: str = field(metadata={"help": "folder of the corpora"})
     out: str = "ranker.safetensors"
-    networks: int = 4
+    networks: int = 2
     epochs: int = 7
     size: int = 24
     hidden: int = 64
     dropout: float = 0.2
     learning_rate: float = 2e-3
     batch: int = 64
+    tokenizer: str = "tokenizer.json"
+    dimensions: int = 96
+    span_networks: int = 1
+    span_epochs: int = 6
     weight_texts: int = 20000
     seed: int = 0
 
@@ -100,10 +111,9 @@ def loss_of(network: RankerNetwork, ranker: Ranker, rows: list[RankedQuestion]) 
     """Return the choice loss of some questions."""
     counts = torch.tensor([len(r.view.places) for r in rows])
     owner = torch.repeat_interleave(torch.arange(len(rows)), counts)
-    numeric = torch.from_numpy(np.concatenate([r.view.numeric for r in rows]))
     asked = torch.from_numpy(np.stack([r.question.view.hashed for r in rows]))[owner]
     scores = network(
-        ((numeric - ranker.mean) / ranker.scale).clamp(-5, 5),
+        ranker.standardized(np.concatenate([r.view.numeric for r in rows])),
         torch.from_numpy(np.concatenate([r.view.surface for r in rows])),
         torch.from_numpy(np.concatenate([r.view.context for r in rows])),
         asked,
@@ -152,45 +162,32 @@ def development_scores(ranker: Ranker, rows: list[RankedQuestion]) -> dict[str, 
     }
 
 
-def mix_scores(ranker: Ranker, rows: list[RankedQuestion]) -> tuple[float, float, float]:
-    """Weigh networks and trees by the choice loss on questions they were not trained on."""
+def mix_scores(ranker: Ranker, rows: list[RankedQuestion]) -> ScoreMix:
+    """Weigh the parts by the choice loss on questions they were not trained on."""
     usable = [r for r in rows if r.right.any() or not r.answerable]
     owner = torch.repeat_interleave(torch.arange(len(usable)), torch.tensor([len(r.view.places) for r in usable]))
-    networks = torch.tensor(np.concatenate([ranker.network_scores(r.question, r.view) for r in usable]))
-    trees = torch.tensor(np.concatenate([tree_scores(ranker, r) for r in usable]))
+    parts = [
+        torch.tensor(np.concatenate([part(r.question, r.view) for r in usable]), dtype=torch.float64)
+        for part in (ranker.network_scores, ranker.tree_scores, ranker.span_scores)
+    ]
+    scores = torch.stack([*parts, torch.ones_like(parts[0])])
     right = torch.from_numpy(np.concatenate([r.right for r in usable]))
-    mix = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, requires_grad=True)
+    mix = torch.tensor([1 / 3, 1 / 3, 1 / 3, 0.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([mix], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = choice_loss((mix[0] * networks + mix[1] * trees + mix[2]).float(), owner, right)
+        loss = choice_loss((mix @ scores).float(), owner, right)
         loss.backward()
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    networks_weight, trees_weight, constant = (float(m) for m in mix.detach())
-    return networks_weight, trees_weight, constant
-
-
-def tree_scores(ranker: Ranker, row: RankedQuestion) -> np.ndarray:
-    """Return the raw tree scores of a question's candidates."""
-    assert ranker.forest is not None  # only called once the trees are grown
-    return ranker.forest.scores(row.view.numeric, categorical(row.question.view, row.view))
-
-
-def save(ranker: Ranker, out: Path) -> None:
-    """Write everything to one file, networks in bfloat16."""
-    tensors = {f"{n}.{k}": v.bfloat16() for n, net in enumerate(ranker.networks) for k, v in net.state_dict().items()}
-    if ranker.forest is not None:
-        tensors |= {f"forest.{k}": v for k, v in ranker.forest.tensors().items()}
-    tensors |= {"mean": ranker.mean, "scale": ranker.scale, "mix": torch.tensor(ranker.mix, dtype=torch.float64)}
-    tensors["token_weights"] = torch.from_numpy(ranker.weights.table).half()
-    save_file({k: v.contiguous() for k, v in tensors.items()}, out)
+    return ScoreMix(*mix.tolist())
 
 
 def main(args: RankerArguments) -> None:
     """Count, describe, train, write."""
+    started = time.monotonic()
     folder, out = Path(args.data), Path(args.out)
     weights = token_weights(folder, args.weight_texts, args.seed)
     ranker = Ranker([], torch.zeros(1), torch.ones(1), weights)
@@ -200,16 +197,25 @@ def main(args: RankerArguments) -> None:
     ranker.mean, ranker.scale = numeric.mean(0), numeric.std(0) + 1e-3
     ranker.networks = [train_network(args, ranker, rows, args.seed + n) for n in range(args.networks)]
     ranker.forest = grow_forest(rows, args.seed)
+    ranker.words = piece_vectors(plain_texts(folder), Tokenizer.from_file(args.tokenizer), args.dimensions, args.seed)
+    seeds = range(args.seed, args.seed + args.span_networks)
+    ranker.span_networks = [train_span_network(ranker, rows, seed, args.span_epochs) for seed in seeds]
     report = {}
     for name, mix in {
-        "networks": (1.0, 0.0, 0.0),
-        "trees": (0.0, 1.0, 0.0),
-        "both": mix_scores(ranker, development),
+        "networks": ScoreMix(1.0, 0.0, 0.0),
+        "trees": ScoreMix(0.0, 1.0, 0.0),
+        "spans": ScoreMix(0.0, 0.0, 1.0),
+        "all": mix_scores(ranker, development),
     }.items():
         ranker.mix = mix
         report[name] = development_scores(ranker, development)
-    save(ranker, out)
-    record = record_of(args) | {"rows": len(rows), "mix": ranker.mix, "development": report}
+    save_file(ranker.tensors(), out)
+    record = record_of(args) | {
+        "rows": len(rows),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "mix": asdict(ranker.mix),
+        "development": report,
+    }
     results = out.parent / "results"
     results.mkdir(exist_ok=True)
     (results / "ranker.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
