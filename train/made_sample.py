@@ -4,8 +4,8 @@
     python train/made_sample.py --data DIR --accepted 3 8 21     # writes results/made_questions.json
 
 A question is acceptable when a reader would take it for one a person wrote: it is grammatical, asks for what its
-answer is, says no other thing than the text, and makes sense without the text. The record keeps numbers and a hash
-of the sample, since the texts are not the project's own.
+answer is, and says no other thing than the text. The record keeps numbers and a hash of the sample, since the texts
+are not the project's own.
 """
 
 import hashlib
