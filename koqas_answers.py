@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .koqas_ranker import AnalyzedQuestion, Ranker, best_sentences
+from .koqas_ranker import AnalyzedQuestion, Ranker
 from .koqas_reader import Reader
 from .koqas_text import AnalyzedSentence, matching_forms, one_sentence, shared_in
 from .koqas_types import ScoredChunk, Span
@@ -31,18 +31,16 @@ class ReadingWeights:
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """Weights for the pair and for each of the two alone, and how much is read.
+    """Weights for the pair and for each of the two alone, and when nothing is answered.
 
     Args:
         both, ranker_alone, verdict_alone (`ReadingWeights`): Fitted weights.
-        sentences (`int`): Sentences of a chunk whose candidates are scored.
         threshold (`float`): Probability that some candidate is right below which nothing is answered.
     """
 
     both: ReadingWeights = field(default_factory=ReadingWeights)
     ranker_alone: ReadingWeights = field(default_factory=ReadingWeights)
     verdict_alone: ReadingWeights = field(default_factory=lambda: ReadingWeights(0.0, 1.0))
-    sentences: int = 4
     threshold: float = 0.0
 
     @classmethod
@@ -105,9 +103,8 @@ class Answers:
         """Score the candidates of a chunk's best sentences; `model=False` leaves the verdicts 0."""
         chunk = scored.chunk
         analyzed = [one_sentence(s.text) for s in chunk.sentences]
-        shown, scores = best_sentences(self.ranker, question, analyzed, self.settings.sentences)
-        view = self.ranker.candidates(question, shown, scores, chunk.title)
-        ranked = self.ranker.scores(question, view)
+        passage = self.ranker.read(question, analyzed, chunk.title)
+        shown, view, ranked = passage.sentences, passage.view, passage.scores
         starts = [0, *np.cumsum([len(s.text) + 1 for s in shown]).tolist()]
         spans = [Span(starts[n] + s.start, starts[n] + s.end) for n, s in view.places]
         verdicts = [0.0] * len(spans)

@@ -269,7 +269,12 @@ class KoQasPipeline(Pipeline):
         save_pipeline(self, save_directory, repo_id, complete)
 
     def push_to_hub(
-        self, repo_id: str, *, private: bool = True, complete: bool | None = None, **upload: Any  # noqa: ANN401
+        self,
+        repo_id: str,
+        *,
+        private: bool = True,
+        complete: bool | None = None,
+        **upload: Any,  # noqa: ANN401
     ) -> CommitInfo:
         """Upload this pipeline as a repository that `pipeline("ko-qas", model=repo_id, ...)` opens.
 
@@ -445,7 +450,7 @@ class Inquiry:
         sentences = [one_sentence(s.text) for s in chunk.sentences]
         titled = [one_sentence(chunk.title)] if chunk.title else []
         forms = matching_forms(m for s in (*titled, *sentences) for m in s.tokens)
-        support = self.ranker.answerability(self.asked, sentences, chunk.title) if self.options.ranker else 0.0
+        support = self.ranker.read(self.asked, sentences, chunk.title).answerability if self.options.ranker else 0.0
         return Passage(chunk.text, chunk.title, coverage, support, shared_in(self.asked.sentences, forms))
 
 

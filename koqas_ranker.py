@@ -9,9 +9,8 @@ the training corpus, not from the user's documents: a single document has no doc
 one safetensors file.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from .koqas_features import BUCKETS, NUMERIC, CandidateView, QuestionView, bucket, candidate_view, question_view
+from .koqas_features import BUCKETS, NUMERIC, CandidateView, QuestionView, candidate_view, question_view
 from .koqas_forest import Forest, categorical
 from .koqas_spans import SpanInputs, SpanNetwork, collate, span_inputs
 from .koqas_text import AnalyzedSentence, search_tokens, sentences_of
+from .koqas_weights import TokenWeights
 from .koqas_words import WordVectors
 
 RANKER_FILE = "ranker.safetensors"
@@ -102,13 +102,28 @@ class ScoreMix:
 
 
 @dataclass(frozen=True)
+class RankedPassage:
+    """A passage's best sentences, the candidates in them, and each candidate's score."""
+
+    sentences: list[AnalyzedSentence]
+    view: CandidateView
+    scores: list[float]
+
+    @property
+    def answerability(self) -> float:
+        """Log-odds that some candidate is right."""
+        return float(np.logaddexp.reduce(self.scores)) if self.scores else NOTHING
+
+
+@dataclass(frozen=True)
 class AnalyzedQuestion:
-    """A question, analyzed once for all passages."""
+    """A question, analyzed once for all passages; `ranked` keeps the passages that the ranker has read for it."""
 
     text: str
     sentences: tuple[AnalyzedSentence, ...]
     tokens: tuple[str, ...]
     view: QuestionView
+    ranked: dict[tuple[str, ...], RankedPassage] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Ranker:
@@ -129,7 +144,7 @@ class Ranker:
         networks: Sequence[RankerNetwork],
         mean: torch.Tensor,
         scale: torch.Tensor,
-        weights: "TokenWeights",
+        weights: TokenWeights,
         forest: Forest | None = None,
         words: WordVectors | None = None,
         span_networks: Sequence[SpanNetwork] = (),
@@ -256,11 +271,14 @@ class Ranker:
         )
         return torch.stack([n(*inputs) for n in self.networks]).mean(0).numpy()
 
-    def answerability(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], title: str) -> float:
-        """Return the log-odds that the best sentences of a passage hold the answer."""
-        view = self.candidates(question, *best_sentences(self, question, sentences), title)
-        scores = self.scores(question, view)
-        return float(np.logaddexp.reduce(scores)) if scores else NOTHING
+    def read(self, question: AnalyzedQuestion, sentences: Sequence[AnalyzedSentence], title: str) -> RankedPassage:
+        """Score the candidates of a passage's best sentences; a passage is read once for each question."""
+        key = (title, *(s.text for s in sentences))
+        if key not in question.ranked:
+            shown, scores = best_sentences(self, question, sentences)
+            view = self.candidates(question, shown, scores, title)
+            question.ranked[key] = RankedPassage(shown, view, self.scores(question, view))
+        return question.ranked[key]
 
 
 NOTHING = -20.0  # log-odds of a passage without a single candidate
@@ -280,33 +298,3 @@ def _numbered(tensors: dict[str, torch.Tensor], name: str) -> list[dict[str, tor
     count = len({k.split(".")[1] for k in tensors if k.startswith(f"{name}.")})
     prefixes = [f"{name}.{n}." for n in range(count)]
     return [{k.removeprefix(p): v.float() for k, v in tensors.items() if k.startswith(p)} for p in prefixes]
-
-
-class TokenWeights:
-    """Inverse document frequency of tokens, hashed into a table.
-
-    Args:
-        table (`np.ndarray`): Float32, one weight for each bucket; rare tokens that share a bucket share its weight.
-    """
-
-    def __init__(self, table: np.ndarray) -> None:
-        self.table = table
-
-    @classmethod
-    def count(cls, texts: Iterable[set[str]], size: int = 1 << 16) -> "TokenWeights":
-        """Count document frequencies over texts given as sets of tokens."""
-        counts, total = np.zeros(size), 0
-        for tokens in texts:
-            total += 1
-            counts[list({bucket("token", t, size) for t in tokens})] += 1
-        weights = np.log(1 + (total - counts + 0.5) / (counts + 0.5))
-        return cls(weights.astype(np.float32))
-
-    def __getitem__(self, token: str) -> float:
-        """Return the weight of a token."""
-        return float(self.table[_place(token, len(self.table))])
-
-
-@lru_cache(maxsize=200_000)
-def _place(token: str, size: int) -> int:
-    return bucket("token", token, size)

@@ -10,10 +10,11 @@ from transformers import AutoTokenizer
 
 from koqas.koqas_forest import codes_of
 from koqas.koqas_prompts import chat_format
-from koqas.koqas_ranker import Ranker, TokenWeights
+from koqas.koqas_ranker import Ranker
 from koqas.koqas_reader import Reader, reading_of
 from koqas.koqas_text import matching_forms, sentences_of, shared_in
 from koqas.koqas_types import Span
+from koqas.koqas_weights import TokenWeights
 from koqas.train.boosting import grow_forest
 from koqas.train.questions import questions_of
 from koqas.train.ranker import RankedQuestion

@@ -22,8 +22,9 @@ from tqdm import tqdm
 from transformers import HfArgumentParser
 
 from koqas.koqas_features import CandidateView
-from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, ScoreMix, TokenWeights, best_sentences
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, ScoreMix, best_sentences
 from koqas.koqas_text import analyze, search_tokens, sentences_of
+from koqas.koqas_weights import TokenWeights
 from koqas.train.boosting import grow_forest
 from koqas.train.corpora import plain_texts, written_passages
 from koqas.train.provenance import record_of

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from koqas.koqas_ranker import NOTHING, RANKER_FILE, AnalyzedQuestion, Ranker, best_sentences
+from koqas.koqas_ranker import NOTHING, RANKER_FILE, AnalyzedQuestion, Ranker, ScoreMix, best_sentences
 from koqas.koqas_text import AnalyzedSentence, overlap_weight, search_tokens, sentences_of
 from koqas.koqas_types import Document
 
@@ -57,7 +57,7 @@ class Judge:
 
     def __init__(self, ranker: Path = ROOT / RANKER_FILE) -> None:
         self._ranker = Ranker.from_file(ranker)
-        self._ranker.forest, self._ranker.mix = None, (1.0, 0.0, 0.0)
+        self._ranker.forest, self._ranker.mix = None, ScoreMix()
         self.sentences = lru_cache(maxsize=4000)(sentences_of)
         self._held = lru_cache(maxsize=4000)(self._tokens)
 
