@@ -5,8 +5,9 @@
 Comes in: the folder of the training corpora. Goes out: a sentence-transformers folder with float16 vectors, which
 `model2vec.StaticModel.from_pretrained` reads too, and `provenance.json` with what it was made from and how well
 it finds the development passages. A text is the normalized mean of its token vectors, so encoding needs no neural
-network and costs microseconds. Vectors start as random directions as long as the token is rare (a random
-projection of tf-idf) and are then trained to bring a question next to its passage, away from the batch's others.
+network and costs microseconds. Vectors start as long as the token is rare, one half in random directions (a random
+projection of tf-idf), one half from co-occurrences (word_vectors.py), and are then trained to bring a question next
+to its passage, away from the batch's others.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ from transformers import HfArgumentParser
 from koqas.koqas_text import analyze
 from koqas.train.corpora import Passage, articles, paragraphs, read_jsonl, written_passages
 from koqas.train.questions import questions_of
+from koqas.train.word_vectors import pmi_vectors
 
 USED_FILES = (
     "kowiki.jsonl.xz",
@@ -54,6 +56,7 @@ USED_FILES = (
 )
 UNKNOWN = "[UNK]"
 VOCABULARY_TEXTS = 10000  # raw paragraphs: rare names; the morphemes on top teach where particles begin
+MEANING_TEXTS = 60000  # paragraphs whose co-occurrences are counted
 OTHERS = 20000  # paragraphs that make the search of the development passages harder
 LONGEST_PASSAGE = 600  # characters, like the chunks the encoder will see
 
@@ -71,6 +74,7 @@ class RetrieverArguments:
         out (`str`): Folder for the model and `provenance.json`.
         vocab_size (`int`): Size of the Unigram vocabulary.
         dimension (`int`): Length of a vector.
+        meaning (`int`): How many of its numbers start from co-occurrences; the others start at random.
         made_articles (`int`): Articles to make rule-made questions from, two paragraphs each (Kiwi is slow).
         paragraph_pairs (`int`): Pairs of an article's opening with another of its paragraphs.
         question_pairs (`int`): Pairs of paraphrased questions.
@@ -87,6 +91,7 @@ class RetrieverArguments:
     out: str = "retriever"
     vocab_size: int = 16000
     dimension: int = 208
+    meaning: int = 104
     made_articles: int = 4000
     paragraph_pairs: int = 45000
     question_pairs: int = 4000
@@ -178,17 +183,22 @@ def learn_tokenizer(pieces: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def start_vectors(tokenizer: Tokenizer, texts: list[str], dimension: int, seed: int) -> np.ndarray:
-    """Return random unit vectors times the inverse document frequency of each token.
+def start_vectors(tokenizer: Tokenizer, texts: list[str], args: RetrieverArguments) -> np.ndarray:
+    """Return the vectors training starts from: as long as the token is rare, partly random, partly from `pmi_vectors`.
 
-    The vector of unknown pieces is zero, since model2vec leaves them out.
+    Random directions tell tokens apart, the others bring those that are used alike together. The vector of unknown
+    pieces is zero, since model2vec leaves them out.
     """
     counts: Counter[int] = Counter()
-    for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
+    for encoding in tokenizer.encode_batch(texts[:VOCABULARY_TEXTS], add_special_tokens=False):
         counts.update(set(encoding.ids))
-    size = tokenizer.get_vocab_size()
-    rarity = np.array([np.log((len(texts) + 1) / (counts[i] + 1)) for i in range(size)])
-    vectors = np.random.default_rng(seed).normal(size=(size, dimension)) / np.sqrt(dimension)
+    size, used = tokenizer.get_vocab_size(), min(len(texts), VOCABULARY_TEXTS)
+    rarity = np.array([np.log((used + 1) / (counts[i] + 1)) for i in range(size)])
+    directions = args.dimension - args.meaning
+    vectors = np.random.default_rng(args.seed).normal(size=(size, directions)) / np.sqrt(directions)
+    if args.meaning:
+        meant, _ = pmi_vectors(texts[:MEANING_TEXTS], tokenizer, args.meaning, args.seed)
+        vectors = np.concatenate([vectors, meant], 1) / np.sqrt(2)
     vectors *= rarity[:, None] / rarity.max()
     vectors[tokenizer.token_to_id(UNKNOWN)] = 0
     return vectors.astype(np.float32)
@@ -303,7 +313,7 @@ def main(args: RetrieverArguments) -> None:
     rng.shuffle(pairs)
     texts = [p for _, found in pages for p in found]
     tokenizer = learn_tokenizer(morphemes + texts[:VOCABULARY_TEXTS], args.vocab_size)
-    vectors = start_vectors(tokenizer, texts[:VOCABULARY_TEXTS], args.dimension, args.seed)
+    vectors = start_vectors(tokenizer, texts, args)
     print(f"vocabulary of {len(vectors)}, {time.time() - begun:.0f} s")
     model = SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_weights=vectors), Normalize()], device="cpu"
