@@ -269,7 +269,7 @@ def provenance(args: RetrieverArguments, counts: dict[str, int], scores: Scores,
     folder = Path(args.data)
     options = {k: v for k, v in asdict(args).items() if k not in ("data", "out")}
     packages = ("sentence-transformers", "model2vec", "tokenizers", "torch", "transformers", "kiwipiepy", "numpy")
-    flags = [a if a != args.data else "DIR" for a in sys.argv[1:]]
+    flags = [{args.data: "DIR", args.out: Path(args.out).name}.get(a, a) for a in sys.argv[1:]]
     record = {
         "command": " ".join(["python train/retriever.py", *flags]),
         "arguments": options,
