@@ -26,6 +26,7 @@ from koqas.train.generation.settings import GenerationSettings
 
 LONGEST_WAIT = 600.0  # seconds; a longer Retry-After is taken for a mistake
 LONGEST_BACKOFF = 60.0
+LAST_SECONDS = 10.0  # for answers under way when a run is stopped
 REFUSED = frozenset({400, 413, 415, 422})  # the request itself is wrong: no use to repeat it
 FATAL = {
     401: ("api_key_env", "키가 받아들여지지 않았습니다", "check the key"),
@@ -57,7 +58,7 @@ class Caller:
 
     Args:
         settings (`GenerationSettings`): Endpoint and limits.
-        cache (`ReplyCache`): Used by the loop's thread only, until the caller is closed.
+        cache (`ReplyCache`): Left to the caller until that is closed.
     """
 
     def __init__(self, settings: GenerationSettings, cache: ReplyCache) -> None:
@@ -68,9 +69,11 @@ class Caller:
             api_key=settings.api_key(), base_url=settings.base_url, timeout=settings.timeout, max_retries=0
         )
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._requests = limiter(settings.requests_per_minute, 1.0)
-        self._tokens = limiter(settings.tokens_per_minute, 15.0)
-        self._under_way: dict[str, asyncio.Future[Reply]] = {}
+        self._requests = limiter(settings.requests_per_minute)
+        self._tokens = limiter(settings.tokens_per_minute)
+        self._under_way: dict[str, asyncio.Task[Reply]] = {}
+        self._sent: set[asyncio.Task[Reply | _Failure]] = set()
+        self._hopeless: KoQasError | None = None  # once set, nothing more is sent
         self._resume_at = 0.0
         self._failed_in_a_row = 0
         self._most_failures = max(4, 2 * settings.concurrency)
@@ -89,24 +92,17 @@ class Caller:
             KoQasError: No request can succeed with these settings, or the cache cannot be written.
         """
         key = request.key
-        if reply := self._cache.get(key):
-            self.counts.cached += 1
-            return reply
-        if key in self._under_way:  # an equal row asks already
-            return await asyncio.shield(self._under_way[key])
-        waiting = self._under_way[key] = self._loop.create_future()
-        try:
-            async with self._slots:
-                reply = await self._attempts(request)
-            self._cache.put(request, reply)
-            waiting.set_result(reply)
-            return reply
-        except BaseException as error:
-            waiting.set_exception(error if isinstance(error, Exception) else CallFailed("endpoint_failed", "stopped"))
-            waiting.exception()  # nobody else may be waiting for it
-            raise
-        finally:
-            del self._under_way[key]
+        if key not in self._under_way:  # else an equal row asks already
+            if reply := self._cache.get(key):
+                self.counts.cached += 1
+                return reply
+            self._under_way[key] = asyncio.create_task(self._call(request))
+            self._under_way[key].add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(self._under_way[key])
+
+    async def _call(self, request: ChatRequest) -> Reply:
+        async with self._slots:
+            return await self._attempts(request)
 
     async def _attempts(self, request: ChatRequest) -> Reply:
         failure = _Failure("not tried")
@@ -115,10 +111,13 @@ class Caller:
                 detail = f"{self._failed_in_a_row} requests in a row got no answer; last: {failure.detail}"
                 raise CallFailed("endpoint_down", detail)
             await self._turn(request)
-            outcome = await self._attempt(request)
+            if self._hopeless:
+                raise self._hopeless
+            sent = asyncio.create_task(self._attempt(request))
+            self._sent.add(sent)
+            sent.add_done_callback(self._sent.discard)
+            outcome = await asyncio.shield(sent)
             if isinstance(outcome, Reply):
-                self._failed_in_a_row = 0
-                self.counts.called += 1
                 return outcome
             failure = outcome
             if attempt < self._settings.max_retries:
@@ -134,14 +133,18 @@ class Caller:
         if self._requests:
             await self._requests.acquire()
         if self._tokens:
-            tokens = request.assumed_tokens + self._settings.max_tokens
-            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+            tokens: float = request.assumed_tokens + self._settings.max_tokens
+            while tokens > 0:  # a request may be larger than what the limiter lets through at once
+                part = min(tokens, self._tokens.max_rate)
+                await self._tokens.acquire(part)
+                tokens -= part
 
     async def _attempt(self, request: ChatRequest) -> Reply | _Failure:
+        """Send once; a reply is in the cache before it is returned."""
         try:
             # The client's own timeout starts anew with every byte; this one is for the whole answer.
             create: Any = self._client.chat.completions.create
-            return reply_of(await asyncio.wait_for(create(**request.body), self._settings.timeout))
+            reply = reply_of(await asyncio.wait_for(create(**request.body), self._settings.timeout))
         except openai.APIStatusError as error:
             return self._status_failure(error)
         except (openai.APITimeoutError, asyncio.TimeoutError):
@@ -150,12 +153,17 @@ class Caller:
             return _Failure(f"connection: {error.__cause__ or error}")
         except (openai.OpenAIError, ValueError) as error:  # a body that is no chat completion, or half of one
             return _Failure(f"garbage: {error}")
+        await self._cache.keep(request, reply)
+        self._failed_in_a_row = 0
+        self.counts.called += 1
+        return reply
 
     def _status_failure(self, error: openai.APIStatusError) -> _Failure:
         status, told = error.status_code, str(error)[:300]
         if status in FATAL or (status == 429 and error.code == "insufficient_quota"):
             field, message, fix = FATAL.get(status, ("api_key_env", "한도를 다 썼습니다", "add credit"))
-            raise KoQasError(field, f"{message}: {told}", f"{fix} and run again; answered requests are kept")
+            self._hopeless = KoQasError(field, f"{message}: {told}", f"{fix} and run again; answered requests are kept")
+            raise self._hopeless
         if status in REFUSED:
             raise CallFailed("request_refused", told)
         wait = retry_after(error.response.headers)
@@ -176,25 +184,32 @@ class Caller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give up what is under way and stop the loop."""
+        """Let what is being answered arrive, give up the rest and stop the loop."""
         self.submit(self._finish()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     async def _finish(self) -> None:
+        """Start nothing more, but wait a little for what is being answered: it will have to be paid for."""
+        sent = set(self._sent)
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        for task in others - sent:
+            task.cancel()
+        if sent:
+            await asyncio.wait(sent, timeout=LAST_SECONDS)
+        for task in sent:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._client.close()
+        await self._loop.shutdown_default_executor()
 
 
-def limiter(per_minute: int, seconds: float) -> AsyncLimiter | None:
-    """Return a limiter that lets through at most `seconds` worth of the rate at once, or one unit; None for 0."""
+def limiter(per_minute: int) -> AsyncLimiter | None:
+    """Return a limiter that lets through at most a second's worth of the rate at once, or one unit; None for 0."""
     if not per_minute:
         return None
-    burst = max(1.0, per_minute * seconds / 60)
+    burst = max(1.0, per_minute / 60)
     return AsyncLimiter(burst, burst * 60 / per_minute)
 
 

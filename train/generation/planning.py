@@ -13,7 +13,7 @@ from pathlib import Path
 
 from koqas.koqas_types import KoQasError
 from koqas.train.examples import Example
-from koqas.train.generation.cache import ReplyCache
+from koqas.train.generation.cache import Entry, ReplyCache
 from koqas.train.generation.chat import CallFailed, ChatRequest, Reply, reply_of
 from koqas.train.generation.settings import GenerationSettings
 from koqas.train.generation.terms import refused_sources
@@ -179,12 +179,13 @@ def _batch_reply(line: bytes, file: Path, number: int) -> BatchReply | Rejection
 
 def import_batch(path: Path, settings: GenerationSettings, cache: ReplyCache, log: RejectionLog) -> int:
     """Put the replies of a batch job into the cache; returns how many."""
-    count, group = 0, []
+    count = 0
+    group: list[Entry] = []
     for outcome in read_batch_output(path):
         if isinstance(outcome, Rejection):
             log.add(outcome)
             continue
-        group.append((outcome.key, settings.model, 0, outcome.reply))
+        group.append(Entry(outcome.key, settings.model, 0, outcome.reply))
         count += 1
         if len(group) == 1000:
             cache.put_all(group)
