@@ -1,0 +1,218 @@
+"""Go on from an SFT adapter with preferences, by TRL's DPOTrainer.
+
+    accelerate launch train/dpo.py                                                        # data_sample, minutes on a CPU
+    accelerate launch train/dpo.py --config train/recipes/gem2-14b/dpo.yaml --pairs FILE  # the 14B base
+
+Without `--config` the recipe is train/recipes/embedded/dpo.yaml. The reference is the SFT adapter itself, frozen beside the
+one that learns: the base is in memory once. `dpo.json` in the output folder tells the accuracy on held-out pairs before
+and after, measured as the competition's evaluator does (see `preference_accuracy`).
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from transformers import PreTrainedModel
+from trl import DPOConfig, DPOTrainer, ModelConfig, TrlParser
+
+from koqas.koqas_types import KoQasError
+from koqas.train.loading import (
+    base_dtype,
+    check_hardware,
+    check_vocabulary,
+    float_adapter,
+    load_base,
+    load_tokenizer,
+    settle_precision,
+)
+from koqas.train.pairs import held_out, read_pairs, tokenized
+from koqas.train.saving import check_room, checkpoint_to_resume, save_adapter
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "dpo.yaml"
+SAMPLE_ADAPTER = "runs/sample"  # what the bare train/sft.py leaves
+
+
+@dataclass
+class ScriptArguments:
+    """What to learn from.
+
+    Args:
+        adapter (`str`): The SFT adapter to go on from: a folder or a hub id. Where `runs/sample` is
+            not there the repository's own adapter is used, and said.
+        pairs (`str`): Preference pairs (.csv, .jsonl, .parquet; see pairs.py).
+        evaluation_pairs (`str`): Pairs to measure on; empty holds out a share of `pairs`.
+        held_out (`float`): That share.
+        chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
+        device (`str`): `cuda` refuses to start without a CUDA GPU; `any` starts everywhere.
+    """
+
+    adapter: str = SAMPLE_ADAPTER
+    pairs: str = "data_sample/preference_50_public.csv"
+    evaluation_pairs: str = ""
+    held_out: float = 0.2
+    chat_style: str = "auto"
+    device: str = "any"
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How often, and by how much, a model finds the chosen answers likelier.
+
+    Args:
+        pairs (`int`): Pairs measured.
+        accuracy (`float`): Share of pairs whose chosen answer is likelier.
+        margin (`float`): Mean difference of the mean log-probabilities, in nats a token.
+    """
+
+    pairs: int
+    accuracy: float
+    margin: float
+
+
+class PairTrainer(DPOTrainer):
+    """DPOTrainer on pairs that are token ids already: its own tokenizing knows no data, only text."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401  (the trainer's own signature)
+        return dataset
+
+
+@torch.inference_mode()
+def preference_accuracy(model: torch.nn.Module, rows: list[dict[str, list[int]]], batch_size: int, pad: int) -> Preference:
+    """Measure preferences as the competition's evaluator: mean log-probability of a token of chosen against rejected.
+
+    As there, the end token counts, the first token of the answer does not, and a tie is a miss.
+
+    Args:
+        model (`torch.nn.Module`): The model, its adapter active.
+        rows (`list[dict]`): `prompt_ids`, `chosen_ids`, `rejected_ids`.
+        batch_size (`int`): Pairs in one forward pass.
+        pad (`int`): Padding token.
+    """
+    training = model.training
+    model.eval()
+    margins: list[float] = []
+    device = next(model.parameters()).device
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        prompts = [r["prompt_ids"] for r in batch] * 2
+        answers = [r["chosen_ids"] for r in batch] + [r["rejected_ids"] for r in batch]
+        width = max(len(p) + len(a) for p, a in zip(prompts, answers))
+        ids = torch.full((len(prompts), width), pad)
+        counted = torch.zeros(len(prompts), width, dtype=torch.bool)
+        mask = torch.zeros(len(prompts), width, dtype=torch.long)
+        for n, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+            end = len(prompt) + len(answer)
+            ids[n, :end] = torch.tensor([*prompt, *answer])
+            mask[n, :end] = 1
+            counted[n, len(prompt) + min(1, len(answer) - 1) : end] = True
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[:, :-1]
+        chances = logits.float().log_softmax(-1).gather(-1, ids[:, 1:, None].to(device))[..., 0].cpu()
+        means = (chances * counted[:, 1:]).sum(1) / counted[:, 1:].sum(1)
+        margins += (means[: len(batch)] - means[len(batch) :]).tolist()
+    model.train(training)
+    return Preference(len(rows), sum(m > 0 for m in margins) / len(rows), sum(margins) / len(rows))
+
+
+def make_parser() -> TrlParser:
+    """Return the parser: recipe values are defaults, the command line overrides them, unknown keys are refused."""
+    return TrlParser((ScriptArguments, DPOConfig, ModelConfig))
+
+
+def main(script_args: ScriptArguments, training_args: DPOConfig, model_args: ModelConfig) -> None:
+    """Load base and adapter, measure, learn, measure again, save the adapter."""
+    check_hardware(script_args.device, training_args, model_args)
+    given = model_args.model_name_or_path or "."
+    name = str(ROOT) if given == "." else given
+    chat = load_tokenizer(name, script_args.chat_style)
+    longest = training_args.max_length or 1024
+    learned, measured = read_both(script_args)
+    train_rows, test_rows = tokenized(chat, learned, longest), tokenized(chat, measured, longest)
+    print(f"{len(train_rows)} pairs to learn from, {len(test_rows)} to measure on")
+    precision = settle_precision(training_args, base_dtype(name))
+    base = load_base(name, model_args, training_args)
+    check_vocabulary(base, chat.tokenizer)
+    trainer = PairTrainer(
+        model=with_adapter(base, script_args.adapter),
+        args=training_args,
+        train_dataset=Dataset.from_list(train_rows),
+        processing_class=chat.tokenizer,
+    )
+    network: Any = trainer.model
+    float_adapter(network)
+    out = Path(training_args.output_dir or "runs/dpo")
+    check_room(network, out, 0 if training_args.save_strategy == "no" else (training_args.save_total_limit or 2) + 1)
+    size, pad = training_args.per_device_eval_batch_size, chat.tokenizer.pad_token_id
+    before = preference_accuracy(network, test_rows, size, pad)
+    begun = time.time()
+    trainer.train(resume_from_checkpoint=checkpoint_to_resume(training_args.resume_from_checkpoint, out))
+    after = preference_accuracy(network, test_rows, size, pad)
+    save_adapter(trainer, out)
+    if trainer.is_world_process_zero():
+        record = {
+            "adapter": script_args.adapter,
+            "pairs": script_args.pairs,
+            "learned": len(train_rows),
+            "held_out": {"before": asdict(before), "after": asdict(after)},
+            "seconds": round(time.time() - begun, 1),
+            "precision": precision or training_args.mixed_precision,
+            "log": trainer.state.log_history,
+        }
+        (out / "dpo.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
+        print(f"held-out accuracy {before.accuracy:.3f} -> {after.accuracy:.3f} ({after.pairs} pairs)")
+
+
+def read_both(script_args: ScriptArguments) -> tuple[list[Any], list[Any]]:
+    """Return the pairs to learn from and the pairs to measure on, which share no context.
+
+    Raises:
+        KoQasError: A file is bad (see `read_pairs`), or one of the two would be empty.
+    """
+    pairs = read_pairs(found(script_args.pairs))
+    if not script_args.evaluation_pairs:
+        learned, measured = held_out(pairs, script_args.held_out)
+    else:
+        measured = read_pairs(found(script_args.evaluation_pairs))
+        known = {p.context for p in measured}
+        learned = [p for p in pairs if p.context not in known]
+    if not learned or not measured:
+        raise KoQasError(
+            "pairs", f"배울 쌍 {len(learned)}개, 잴 쌍 {len(measured)}개입니다.", "give more pairs, or change --held_out"
+        )
+    return learned, measured
+
+
+def found(path: str) -> Path:
+    """Return a path as given, or inside the repository."""
+    return Path(path) if Path(path).exists() else ROOT / path
+
+
+def with_adapter(base: PreTrainedModel, adapter: str) -> PeftModel:
+    """Put a trainable SFT adapter on the base; the trainer adds a frozen copy of it as the reference.
+
+    Raises:
+        KoQasError: The adapter does not fit the base, or there is none.
+    """
+    folder = adapter
+    if adapter == SAMPLE_ADAPTER and not Path(adapter).is_dir():
+        folder = os.fspath(ROOT)
+        print(f"no adapter at {adapter}: going on from the repository's own")
+    try:
+        return PeftModel.from_pretrained(base, folder, is_trainable=True)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise KoQasError(
+            "adapter", f"어댑터를 기반 모델에 얹을 수 없습니다: {folder}", f"run train/sft.py first; {str(error)[:200]}"
+        ) from error
+
+
+if __name__ == "__main__":
+    if "--config" not in sys.argv:
+        sys.argv += ["--config", os.fspath(DEFAULT_RECIPE)]
+    main(*make_parser().parse_args_and_config())
