@@ -85,7 +85,9 @@ class PairTrainer(DPOTrainer):
 
 
 @torch.inference_mode()
-def preference_accuracy(model: torch.nn.Module, rows: list[dict[str, list[int]]], batch_size: int, pad: int) -> Preference:
+def preference_accuracy(
+    model: torch.nn.Module, rows: list[dict[str, list[int]]], batch_size: int, pad: int
+) -> Preference:
     """Measure preferences as the competition's evaluator: mean log-probability of a token of chosen against rejected.
 
     As there, the end token counts, the first token of the answer does not, and a tie is a miss.
@@ -184,7 +186,9 @@ def read_both(script_args: ScriptArguments) -> tuple[list[Any], list[Any]]:
         learned = [p for p in pairs if p.context not in known]
     if not learned or not measured:
         raise KoQasError(
-            "pairs", f"배울 쌍 {len(learned)}개, 잴 쌍 {len(measured)}개입니다.", "give more pairs, or change --held_out"
+            "pairs",
+            f"배울 쌍 {len(learned)}개, 잴 쌍 {len(measured)}개입니다.",
+            "give more pairs, or change --held_out",
         )
     return learned, measured
 
@@ -208,7 +212,9 @@ def with_adapter(base: PreTrainedModel, adapter: str) -> PeftModel:
         return PeftModel.from_pretrained(base, folder, is_trainable=True)
     except (ValueError, RuntimeError, OSError) as error:
         raise KoQasError(
-            "adapter", f"어댑터를 기반 모델에 얹을 수 없습니다: {folder}", f"run train/sft.py first; {str(error)[:200]}"
+            "adapter",
+            f"어댑터를 기반 모델에 얹을 수 없습니다: {folder}",
+            f"run train/sft.py first; {str(error)[:200]}",
         ) from error
 
 

@@ -41,7 +41,10 @@ class PreferencePair:
         for name in COLUMNS:
             if not getattr(self, name).strip():
                 return f"{name} 칸이 비어 있습니다."
-        if self.chosen.split() == self.rejected.split() and self.chosen_summary.split() == self.rejected_summary.split():
+        if (
+            self.chosen.split() == self.rejected.split()
+            and self.chosen_summary.split() == self.rejected_summary.split()
+        ):
             return "chosen과 rejected가 같습니다."
         if bool(self.chosen_summary.strip()) != bool(self.rejected_summary.strip()):
             return "요약이 한쪽에만 있습니다."
