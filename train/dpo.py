@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from trl import DPOConfig, DPOTrainer, ModelConfig, TrlParser
 
 from koqas.koqas_types import KoQasError
@@ -32,7 +32,7 @@ from koqas.train.loading import (
     load_tokenizer,
     settle_precision,
 )
-from koqas.train.pairs import held_out, read_pairs, tokenized
+from koqas.train.pairs import TokenizedPairs, held_out, read_pairs, tokenized
 from koqas.train.saving import check_room, checkpoint_to_resume, save_adapter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,17 +134,18 @@ def main(script_args: ScriptArguments, training_args: DPOConfig, model_args: Mod
     given = model_args.model_name_or_path or "."
     name = str(ROOT) if given == "." else given
     chat = load_tokenizer(name, script_args.chat_style)
-    longest = training_args.max_length or 1024
+    longest = context_length(name, training_args.max_length)
     learned, measured = read_both(script_args)
-    train_rows, test_rows = tokenized(chat, learned, longest), tokenized(chat, measured, longest)
-    print(f"{len(train_rows)} pairs to learn from, {len(test_rows)} to measure on")
+    pairs, measured_pairs = tokenized(chat, learned, longest), tokenized(chat, measured, longest)
+    check_lengths(pairs, measured_pairs, longest)
+    test_rows = measured_pairs.rows
     precision = settle_precision(training_args, base_dtype(name))
     base = load_base(name, model_args, training_args)
     check_vocabulary(base, chat.tokenizer)
     trainer = PairTrainer(
         model=with_adapter(base, script_args.adapter),
         args=training_args,
-        train_dataset=Dataset.from_list(train_rows),
+        train_dataset=Dataset.from_list(pairs.rows),
         processing_class=chat.tokenizer,
     )
     network: Any = trainer.model
@@ -161,7 +162,9 @@ def main(script_args: ScriptArguments, training_args: DPOConfig, model_args: Mod
         record = {
             "adapter": script_args.adapter,
             "pairs": script_args.pairs,
-            "learned": len(train_rows),
+            "learned": len(pairs.rows),
+            "shortened": pairs.shortened + measured_pairs.shortened,
+            "left_out": pairs.left_out + measured_pairs.left_out,
             "held_out": {"before": asdict(before), "after": asdict(after)},
             "seconds": round(time.time() - begun, 1),
             "precision": precision or training_args.mixed_precision,
@@ -193,6 +196,36 @@ def read_both(script_args: ScriptArguments) -> tuple[list[Any], list[Any]]:
     return learned, measured
 
 
+def context_length(name: str, asked: int | None) -> int:
+    """Return the tokens of a pair's longest sequence.
+
+    Raises:
+        KoQasError: More is asked for than the base can read.
+    """
+    context = getattr(AutoConfig.from_pretrained(name), "max_position_embeddings", None)
+    if context and asked and asked > context:
+        raise KoQasError(
+            "max_length",
+            f"{asked} 토큰은 기반 모델의 문맥 {context} 토큰보다 깁니다.",
+            f"use --max_length {context}",
+        )
+    return asked or context or 1024
+
+
+def check_lengths(learned: TokenizedPairs, measured: TokenizedPairs, longest: int) -> None:
+    """Tell how many pairs there are, and how many did not fit as they were.
+
+    Raises:
+        KoQasError: Not one pair is left on either side.
+    """
+    for name, side in (("to learn from", learned), ("to measure on", measured)):
+        print(f"{len(side.rows)} pairs {name}: {side.shortened} shortened, {side.left_out} left out (too long)")
+        if not side.rows:
+            raise KoQasError(
+                "max_length", f"{longest} 토큰에 들어가는 쌍이 없습니다.", "raise --max_length, or shorten the answers"
+            )
+
+
 def found(path: str) -> Path:
     """Return a path as given, or inside the repository."""
     return Path(path) if Path(path).exists() else ROOT / path
@@ -209,16 +242,22 @@ def with_adapter(base: PreTrainedModel, adapter: str) -> PeftModel:
         folder = os.fspath(ROOT)
         print(f"no adapter at {adapter}: going on from the repository's own")
     try:
-        return PeftModel.from_pretrained(base, folder, is_trainable=True)
+        model = PeftModel.from_pretrained(base, folder, is_trainable=True)
     except (ValueError, RuntimeError, OSError) as error:
         raise KoQasError(
             "adapter",
             f"어댑터를 기반 모델에 얹을 수 없습니다: {folder}",
             f"run train/sft.py first; {str(error)[:200]}",
         ) from error
+    # The repository's adapter names the hub id of its base; this one was trained on the base that lies here.
+    model.peft_config["default"].base_model_name_or_path = base.name_or_path
+    return model
 
 
 if __name__ == "__main__":
     if "--config" not in sys.argv:
         sys.argv += ["--config", os.fspath(DEFAULT_RECIPE)]
-    main(*make_parser().parse_args_and_config())
+    try:
+        main(*make_parser().parse_args_and_config())
+    except KoQasError as problem:
+        sys.exit(f"오류: {problem}")

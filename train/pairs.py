@@ -124,46 +124,76 @@ def held_out(pairs: Sequence[PreferencePair], share: float) -> tuple[list[Prefer
     return sides
 
 
-def tokenized(chat: ChatFormat, pairs: Sequence[PreferencePair], longest: int) -> list[dict[str, list[int]]]:
-    """Return `prompt_ids`, `chosen_ids` and `rejected_ids` of each pair; passages give way where a pair is too long.
+@dataclass(frozen=True)
+class FittedPrompt:
+    """A prompt up to the opening of its completion, and whether passages were shortened for it."""
+
+    ids: list[int]
+    shortened: bool
+
+
+@dataclass(frozen=True)
+class TokenizedPairs:
+    """Pairs as token ids.
+
+    Args:
+        rows (`list[dict[str, list[int]]]`): `prompt_ids`, `chosen_ids` and `rejected_ids` of each pair.
+        shortened (`int`): Pairs whose passages were shortened to fit the context.
+        left_out (`int`): Pairs whose question and answers alone are longer than the context.
+    """
+
+    rows: list[dict[str, list[int]]]
+    shortened: int
+    left_out: int
+
+
+def tokenized(chat: ChatFormat, pairs: Sequence[PreferencePair], longest: int) -> TokenizedPairs:
+    """Tokenize pairs for contexts of `longest` tokens; passages give way where a pair is too long.
 
     Text of users is tokenized as data: TRL's own tokenizing would turn a `<|eot_id|>` inside a document into a special
     token.
-
-    Raises:
-        KoQasError: Question and answer of a pair alone are longer than the context.
     """
-    return [_tokenized(chat, pair, number, longest) for number, pair in enumerate(pairs, start=1)]
+    rows, shortened = [], 0
+    for pair in pairs:
+        answers = [
+            _completion(chat, pair.chosen_summary, pair.chosen),
+            _completion(chat, pair.rejected_summary, pair.rejected),
+        ]
+        row = LongAnswer(pair.question, passages_of(pair.context), pair.chosen_summary, pair.chosen)
+        opening = opening_of(chat, summarized=bool(pair.chosen_summary))
+        if prompt := fitted_prompt(chat, row, opening, longest - max(map(len, answers))):
+            shortened += prompt.shortened
+            rows.append({"prompt_ids": prompt.ids, "chosen_ids": answers[0], "rejected_ids": answers[1]})
+    return TokenizedPairs(rows, shortened, len(pairs) - len(rows))
 
 
-def _tokenized(chat: ChatFormat, pair: PreferencePair, number: int, longest: int) -> dict[str, list[int]]:
-    texts = [re.sub(r"^\[\d+\] ", "", line) for line in pair.context.split("\n") if line.strip()]
-    row = LongAnswer(pair.question, tuple(map(LabelledPassage, texts)), pair.chosen_summary, pair.chosen)
-    answers = [
-        _answer(chat, pair.chosen_summary, pair.chosen),
-        _answer(chat, pair.rejected_summary, pair.rejected),
-    ]
-    asked = [*chat.question(pair.question), *_opening(chat, bool(pair.chosen_summary))]
-    room = longest - len(asked) - max(map(len, answers)) - len(chat.begin)
+def passages_of(context: str) -> tuple[LabelledPassage, ...]:
+    """Take a context of lines `[1] …` apart."""
+    lines = [re.sub(r"^\[\d+\] ", "", line) for line in context.split("\n")]
+    return tuple(LabelledPassage(line) for line in lines if line.strip())
+
+
+def fitted_prompt(chat: ChatFormat, row: LongAnswer, opening: Sequence[int], longest: int) -> FittedPrompt | None:
+    """Return the prompt of a row in at most `longest` tokens; None where the question alone is longer."""
+    asked = [*chat.question(row.question), *opening]
+    room = longest - len(asked) - len(chat.begin)
     while room > 0 and (fit := fitted(row, room, lambda text: len(chat.content(text)))):
-        prompt = [*chat.context([p.text for p in fit.passages]), *asked]
-        surplus = len(prompt) + max(map(len, answers)) - longest
+        context = chat.context([p.text for p in fit.passages], [p.title for p in fit.passages])
+        surplus = len(context) + len(asked) - longest
         if surplus <= 0:
-            return {"prompt_ids": prompt, "chosen_ids": answers[0], "rejected_ids": answers[1]}
-        room -= max(surplus, 8)
-    raise KoQasError(
-        f"pair {number}", f"질문과 답만으로 {longest} 토큰을 넘습니다.", "raise --max_length, or drop the pair"
-    )
+            return FittedPrompt([*context, *asked], fit.passages != row.passages)
+        room -= max(surplus, 8)  # tokens of joined sentences are not quite the sum of theirs
+    return None
 
 
-def _opening(chat: ChatFormat, summarized: bool) -> tuple[int, ...]:
+def opening_of(chat: ChatFormat, summarized: bool) -> tuple[int, ...]:
     """Return what opens the completion: the summary, or the answer alone as in the competition's evaluator."""
     if summarized:
         return chat.sections["summary"]
     return chat.sections["answer"] if chat.style == "roles" else (*chat.sections["summary"], *chat.then_answer)
 
 
-def _answer(chat: ChatFormat, summary: str, answer: str) -> list[int]:
+def _completion(chat: ChatFormat, summary: str, answer: str) -> list[int]:
     made = Completion("answer")
     if summary:
         made.write(chat.content(summary), learned=True)
