@@ -12,18 +12,20 @@ changed code nothing: `--redo STAGE`. In `out`:
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
 from koqas.koqas_types import KoQasError
+from koqas.train.examples import Example
+from koqas.train.generation.settings import STRATEGIES
 from koqas.train.generation.stage import estimate, write_batch_file
 from koqas.train.preparation.line import Line, StageInput, digest_of
 from koqas.train.preparation.output import check_publishable, push, write_card, write_rows
 from koqas.train.preparation.settings import Recipe, parse
 from koqas.train.preparation.stages import NAMES, files_digest, stages_of
-from koqas.train.preparation.steps import strategies_of
+from koqas.train.preparation.steps import strategy_of
 
 FREE = NAMES[: NAMES.index("generate")]  # stages that cost nothing but time
 WHOLE_FILE = ("broken_archive", "broken_feed", "broken_json", "empty_set", "too_large", "unreadable_file", "zip_bomb")
@@ -98,11 +100,14 @@ def write_rejected(line: Line, folder: Path) -> None:
 
 def show_costs(rows: StageInput, recipe: Recipe) -> None:
     """Print what generation would ask for; makes no call."""
-    for settings, asked in strategies_of(recipe.generation):
-        cost = estimate((r for r in rows.read() if bool(r.question) == asked), settings)
+    for strategy in STRATEGIES:
+        settings = replace(recipe.generation, strategy=strategy)
+        cost = estimate(rows_for(strategy, rows, recipe), settings)
+        if not cost.rows:
+            continue
         money = "가격을 모름 (price_in, price_out)" if cost.cost is None else f"{cost.cost:.2f}"
         say(
-            f"{settings.strategy}: {cost.rows}행, 요청 {cost.requests}개 (캐시 {cost.cached}개), 토큰 {cost.prompt_tokens} + "
+            f"{strategy}: {cost.rows}행, 요청 {cost.requests}개 (캐시 {cost.cached}개), 토큰 {cost.prompt_tokens} + "
             f"{cost.reply_tokens} ({cost.basis}), 비용 {money} (rows, requests, tokens, cost)"
         )
 
@@ -112,11 +117,16 @@ def write_requests(rows: StageInput, recipe: Recipe) -> None:
     if not recipe.arguments.batch_requests or recipe.arguments.dry_run:
         return
     given = Path(recipe.arguments.batch_requests)
-    for settings, asked in strategies_of(recipe.generation):
-        chosen = (r for r in rows.read() if bool(r.question) == asked)
-        path = given.with_name(f"{given.stem}-{settings.strategy}{given.suffix or '.jsonl'}")
-        for written in write_batch_file(chosen, settings, path):
+    for strategy in STRATEGIES:
+        settings = replace(recipe.generation, strategy=strategy)
+        path = given.with_name(f"{given.stem}-{strategy}{given.suffix or '.jsonl'}")
+        for written in write_batch_file(rows_for(strategy, rows, recipe), settings, path):
             say(f"요청 파일 (input of a batch job): {written}")
+
+
+def rows_for(strategy: str, rows: StageInput, recipe: Recipe) -> Iterator[Example]:
+    """Yield the rows that generation would give to a strategy."""
+    return (row for row in rows.read() if strategy_of(row, recipe.generation) == strategy)
 
 
 def say(message: str) -> None:

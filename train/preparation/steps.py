@@ -56,15 +56,20 @@ def mask(rows: Iterable[Example], recipe: Recipe, log: RejectionLog) -> Iterator
 
 
 def write(rows: Iterable[Example], recipe: Recipe, log: RejectionLog) -> Iterator[Example]:
-    """Generate: ask about documents as the strategy says, explain the answers of rows that have a question."""
-    settings = {asked: settings for settings, asked in strategies_of(recipe.generation)}
-    for asked, group in groupby(rows, key=lambda row: bool(row.question)):
-        yield from generate(group, settings[asked], log, progress=False)
+    """Generate with each row's own strategy; see `strategy_of`."""
+    for strategy, group in groupby(rows, key=lambda row: strategy_of(row, recipe.generation)):
+        yield from generate(group, replace(recipe.generation, strategy=strategy), log, progress=False)
 
 
-def strategies_of(settings: GenerationSettings) -> tuple[tuple[GenerationSettings, bool], ...]:
-    """Return the settings for documents (False) and for rows that have a question (True)."""
-    return (settings, False), (replace(settings, strategy="summary"), True)
+def strategy_of(row: Example, settings: GenerationSettings) -> str:
+    """Return the strategy for a row: answers are explained; documents are asked about as the recipe says.
+
+    A model that is to ask by `question` needs a document's summary, so one without gets `article`; rules need none.
+    """
+    if row.question:
+        return "summary"
+    lacks_summary = settings.strategy == "question" and settings.backend != "rules" and not row.summary.strip()
+    return "article" if lacks_summary else settings.strategy
 
 
 def verify(rows: Iterable[Example], recipe: Recipe, log: RejectionLog) -> Iterator[Example]:
