@@ -162,7 +162,9 @@ class Caller:
         status, told = error.status_code, str(error)[:300]
         if status in FATAL or (status == 429 and error.code == "insufficient_quota"):
             field, message, fix = FATAL.get(status, ("api_key_env", "한도를 다 썼습니다", "add credit"))
-            self._hopeless = KoQasError(field, f"{message}: {told}", f"{fix} and run again; answered requests are kept")
+            self._hopeless = KoQasError(
+                field, f"{message}: {told}", f"{fix} and run again; answered requests are kept"
+            )
             raise self._hopeless
         if status in REFUSED:
             raise CallFailed("request_refused", told)
