@@ -209,7 +209,7 @@ def test_two_workers_keep_what_one_process_keeps(executor, given, made, tmp_path
     if executor == "ray":
         pytest.importorskip("ray")
     command = [sys.executable, str(ROOT / "train" / "prepare.py"), *given, "--out", str(tmp_path / "out")]
-    command += ["--executor", executor, "--workers", "2", "--shard_rows", "3"]
+    command += ["--executor", executor, "--workers", "2", "--shard_rows", "6"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "RAY_ADDRESS": "local"})
     assert done.returncode == 0, done.stderr[-3000:]
     assert kept(tmp_path / "out") == kept(made) and rejected(tmp_path / "out") == rejected(made)
