@@ -68,7 +68,7 @@ def test_the_command_starts_at_the_sft_adapter_and_leaves_one_that_loads(pairs_f
     out = tmp_path / "runs" / "sample-dpo"
     # Policy and reference are one adapter before the first step: the loss is that of a coin, log 2.
     assert record["log"][0]["loss"] == pytest.approx(0.6931, abs=1e-3) and record["log"][-1]["step"] == 2
-    assert "repository's own" in told and record["learned"] + record["held_out"]["before"]["pairs"] == len(PAIRS)
+    assert "repository's own" in told and set(record["held_out"]) == {"written", "self_play"}
     before, after = load_file(ROOT / "adapter_model.safetensors"), load_file(out / "adapter_model.safetensors")
     assert before.keys() == after.keys() and any((before[n] != after[n]).any() for n in before)
     assert not [p for p in out.iterdir() if p.is_dir()], "neither the reference nor half-written files are left"
@@ -177,5 +177,6 @@ def test_the_bare_command_learns_the_sample(tmp_path):
     record, _ = launch(tmp_path)
     losses = [entry["loss"] for entry in record["log"] if "loss" in entry]
     assert sum(losses[-4:]) < sum(losses[:4])
-    before, after = record["held_out"]["before"], record["held_out"]["after"]
-    assert after["margin"] > before["margin"] and after["accuracy"] >= before["accuracy"]
+    held = record["held_out"]["self_play"]
+    assert held["after"]["accuracy"] > held["before"]["accuracy"]
+    assert held["before"]["pairs"] >= 10 and set(record["held_out"]) == {"written", "self_play"}

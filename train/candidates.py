@@ -94,8 +94,9 @@ class Sampler:
         self.model, self.chat, self.sampling = model.eval(), chat, sampling
         self.counts = SamplingCounts()
 
-    def draw(self, rows: Sequence[LongAnswer]) -> list[Candidates]:
-        """Return the candidates of the rows that can be asked."""
+    def draw(self, rows: Sequence[LongAnswer], seed: int) -> list[Candidates]:
+        """Return the candidates of the rows that can be asked; the same rows and seed give the same answers."""
+        torch.manual_seed(seed)
         kept, prompts = [], []
         reserve = self.sampling.max_new_tokens * (1 + self.sampling.summaries) + len(self.chat.then_answer)
         opening = opening_of(self.chat, self.sampling.summaries)
@@ -182,8 +183,7 @@ def sample_to(path: Path, rows: Sequence[LongAnswer], sampler: Sampler) -> Sampl
             if all((r.question, _candidates(r, []).context) in known for r in batch):
                 sampler.counts.done += len(batch)
                 continue
-            torch.manual_seed(sampler.sampling.seed + start)
-            for found in sampler.draw(batch):
+            for found in sampler.draw(batch, sampler.sampling.seed + start):
                 if (found.question, found.context) not in known:
                     file.write(json.dumps(asdict(found), ensure_ascii=False) + "\n")
             file.flush()

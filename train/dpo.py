@@ -5,7 +5,7 @@
 
 Without `--config` the recipe is train/recipes/embedded/dpo.yaml. The reference is the SFT adapter itself, frozen beside the
 one that learns: the base is in memory once. `dpo.json` in the output folder tells the accuracy on held-out pairs before
-and after, measured as the competition's evaluator does (see `preference_accuracy`).
+and after, measured as the competition's evaluator does (pair_accuracy.py).
 """
 
 import json
@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoConfig, PreTrainedModel
@@ -32,8 +31,10 @@ from koqas.train.loading import (
     load_tokenizer,
     settle_precision,
 )
+from koqas.train.pair_accuracy import preference_accuracy
 from koqas.train.pairs import TokenizedPairs, held_out, read_pairs, tokenized
 from koqas.train.saving import check_room, checkpoint_to_resume, save_adapter
+from koqas.train.self_play import SelfPlay
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_RECIPE = ROOT / "train" / "recipes" / "embedded" / "dpo.yaml"
@@ -50,6 +51,8 @@ class ScriptArguments:
         pairs (`str`): Preference pairs (.csv, .jsonl, .parquet; see pairs.py).
         evaluation_pairs (`str`): Pairs to measure on; empty holds out a share of `pairs`.
         held_out (`float`): That share.
+        self_play (`int`): Answers drawn from the SFT adapter for each pair's question; each is one more rejected answer
+            against the chosen one (self_play.py).
         chat_style (`str`): `roles`, `user`, `plain` or `auto` (see `koqas_prompts.chat_format`).
         device (`str`): `cuda` refuses to start without a CUDA GPU; `any` starts everywhere.
     """
@@ -58,23 +61,9 @@ class ScriptArguments:
     pairs: str = "data_sample/preference_50_public.csv"
     evaluation_pairs: str = ""
     held_out: float = 0.2
+    self_play: int = 0
     chat_style: str = "auto"
     device: str = "any"
-
-
-@dataclass(frozen=True)
-class Preference:
-    """How often, and by how much, a model finds the chosen answers likelier.
-
-    Args:
-        pairs (`int`): Pairs measured.
-        accuracy (`float`): Share of pairs whose chosen answer is likelier.
-        margin (`float`): Mean difference of the mean log-probabilities, in nats a token.
-    """
-
-    pairs: int
-    accuracy: float
-    margin: float
 
 
 class PairTrainer(DPOTrainer):
@@ -82,45 +71,6 @@ class PairTrainer(DPOTrainer):
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401  (the trainer's own signature)
         return dataset
-
-
-@torch.inference_mode()
-def preference_accuracy(
-    model: torch.nn.Module, rows: list[dict[str, list[int]]], batch_size: int, pad: int
-) -> Preference:
-    """Measure preferences as the competition's evaluator: mean log-probability of a token of chosen against rejected.
-
-    As there, the end token counts, the first token of the answer does not, and a tie is a miss.
-
-    Args:
-        model (`torch.nn.Module`): The model, its adapter active.
-        rows (`list[dict]`): `prompt_ids`, `chosen_ids`, `rejected_ids`.
-        batch_size (`int`): Pairs in one forward pass.
-        pad (`int`): Padding token.
-    """
-    training = model.training
-    model.eval()
-    margins: list[float] = []
-    device = next(model.parameters()).device
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        prompts = [r["prompt_ids"] for r in batch] * 2
-        answers = [r["chosen_ids"] for r in batch] + [r["rejected_ids"] for r in batch]
-        width = max(len(p) + len(a) for p, a in zip(prompts, answers))
-        ids = torch.full((len(prompts), width), pad)
-        counted = torch.zeros(len(prompts), width, dtype=torch.bool)
-        mask = torch.zeros(len(prompts), width, dtype=torch.long)
-        for n, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            end = len(prompt) + len(answer)
-            ids[n, :end] = torch.tensor([*prompt, *answer])
-            mask[n, :end] = 1
-            counted[n, len(prompt) + min(1, len(answer) - 1) : end] = True
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[:, :-1]
-        chances = logits.float().log_softmax(-1).gather(-1, ids[:, 1:, None].to(device))[..., 0].cpu()
-        means = (chances * counted[:, 1:]).sum(1) / counted[:, 1:].sum(1)
-        margins += (means[: len(batch)] - means[len(batch) :]).tolist()
-    model.train(training)
-    return Preference(len(rows), sum(m > 0 for m in margins) / len(rows), sum(margins) / len(rows))
 
 
 def make_parser() -> TrlParser:
@@ -136,14 +86,19 @@ def main(script_args: ScriptArguments, training_args: DPOConfig, model_args: Mod
     chat = load_tokenizer(name, script_args.chat_style)
     longest = context_length(name, training_args.max_length)
     learned, measured = read_both(script_args)
-    pairs, measured_pairs = tokenized(chat, learned, longest), tokenized(chat, measured, longest)
-    check_lengths(pairs, measured_pairs, longest)
-    test_rows = measured_pairs.rows
+    pairs, written = tokenized(chat, learned, longest), tokenized(chat, measured, longest)
+    check_lengths(pairs, written, longest)
     precision = settle_precision(training_args, base_dtype(name))
     base = load_base(name, model_args, training_args)
     check_vocabulary(base, chat.tokenizer)
+    model = with_adapter(base, script_args.adapter)
+    tests = {"written": written.rows}
+    if script_args.self_play:
+        play = SelfPlay(model, chat, training_args, longest, script_args.self_play)
+        pairs.rows.extend(tokenized(chat, play.pairs(learned), longest).rows)
+        tests["self_play"] = tokenized(chat, play.pairs(measured), longest).rows
     trainer = PairTrainer(
-        model=with_adapter(base, script_args.adapter),
+        model=model,
         args=training_args,
         train_dataset=Dataset.from_list(pairs.rows),
         processing_class=chat.tokenizer,
@@ -153,25 +108,26 @@ def main(script_args: ScriptArguments, training_args: DPOConfig, model_args: Mod
     out = Path(training_args.output_dir or "runs/dpo")
     check_room(network, out, 0 if training_args.save_strategy == "no" else (training_args.save_total_limit or 2) + 1)
     size, pad = training_args.per_device_eval_batch_size, chat.tokenizer.pad_token_id
-    before = preference_accuracy(network, test_rows, size, pad)
+    before = {kind: preference_accuracy(network, rows, size, pad) for kind, rows in tests.items() if rows}
     begun = time.time()
     trainer.train(resume_from_checkpoint=checkpoint_to_resume(training_args.resume_from_checkpoint, out))
-    after = preference_accuracy(network, test_rows, size, pad)
+    after = {kind: preference_accuracy(network, rows, size, pad) for kind, rows in tests.items() if rows}
     save_adapter(trainer, out)
     if trainer.is_world_process_zero():
         record = {
             "adapter": script_args.adapter,
             "pairs": script_args.pairs,
             "learned": len(pairs.rows),
-            "shortened": pairs.shortened + measured_pairs.shortened,
-            "left_out": pairs.left_out + measured_pairs.left_out,
-            "held_out": {"before": asdict(before), "after": asdict(after)},
+            "shortened": pairs.shortened + written.shortened,
+            "left_out": pairs.left_out + written.left_out,
+            "held_out": {k: {"before": asdict(before[k]), "after": asdict(after[k])} for k in before},
             "seconds": round(time.time() - begun, 1),
             "precision": precision or training_args.mixed_precision,
             "log": trainer.state.log_history,
         }
         (out / "dpo.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
-        print(f"held-out accuracy {before.accuracy:.3f} -> {after.accuracy:.3f} ({after.pairs} pairs)")
+        for kind, held in before.items():
+            print(f"held-out accuracy, {kind}: {held.accuracy:.3f} -> {after[kind].accuracy:.3f} ({held.pairs} pairs)")
 
 
 def read_both(script_args: ScriptArguments) -> tuple[list[Any], list[Any]]:
