@@ -13,7 +13,7 @@ from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from koqas.koqas_prompts import ChatFormat
 from koqas.train.loading import lora_config
-from koqas.train.trees import PromptTree, collate, needs_logits, tree_loss
+from koqas.train.trees import PromptTree, TreeTotals, collate, needs_logits, tree_loss, tree_totals
 
 COLUMNS = ("input_ids", "positions", "targets", "weights", "branches", "choices", "right", "parents", "lengths")
 
@@ -51,7 +51,12 @@ class TreeTrainer(SFTTrainer):
             logits_to_keep=1,
         )
         head = self.accelerator.unwrap_model(model).get_output_embeddings()
-        loss = tree_loss(head(outputs.hidden_states[-1][needs_logits(inputs)]), self.label_ids, inputs)
+        own, world = tree_totals(inputs), self.accelerator.num_processes
+        # Processes average their gradients: divided by the totals of all and multiplied by their number, it is the
+        # loss of one process with the whole batch, though some hold more targets than others.
+        shared = TreeTotals(*(self.accelerator.reduce(t.float(), "sum") for t in (own.weights, own.choices)))
+        totals = TreeTotals(shared.weights / world, shared.choices / world) if model.training else own
+        loss = tree_loss(head(outputs.hidden_states[-1][needs_logits(inputs)]), self.label_ids, inputs, totals)
         return (loss, outputs) if return_outputs else loss
 
 

@@ -177,25 +177,46 @@ def needs_logits(batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return (batch["targets"] >= 0) | (batch["choices"] >= 0)
 
 
-def tree_loss(logits: torch.Tensor, labels: tuple[int, int], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+@dataclass(frozen=True)
+class TreeTotals:
+    """What the loss of a batch is divided by: the weights of its targets and the number of its choices."""
+
+    weights: torch.Tensor
+    choices: torch.Tensor
+
+
+def tree_totals(batch: dict[str, torch.Tensor]) -> TreeTotals:
+    """Return the totals of a batch."""
+    return TreeTotals((batch["weights"] * (batch["targets"] >= 0)).sum(), batch["choices"].max() + 1)
+
+
+def tree_loss(
+    logits: torch.Tensor,
+    labels: tuple[int, int],
+    batch: dict[str, torch.Tensor],
+    totals: TreeTotals | None = None,
+) -> torch.Tensor:
     """Return the loss of a batch: weighted cross-entropy of targets plus the mean cross-entropy of choices.
 
     Args:
         logits (`torch.Tensor`): Logits where `needs_logits` is True, in order, shape `(needed, vocabulary)`.
         labels (`tuple[int, int]`): Ids of the yes label and of the no label.
         batch (`dict[str, torch.Tensor]`): See `collate`.
+        totals (`TreeTotals`, *optional*): Totals to divide by, where the batch is a part of a larger one.
     """
+    totals = totals or tree_totals(batch)
     needed = needs_logits(batch)
     targets, weights, choices, right = (batch[n][needed] for n in ("targets", "weights", "choices", "right"))
-    loss = logits.new_zeros((), dtype=torch.float32)
+    loss = logits[:, :1].float().sum() * 0.0  # keeps its gradient where a process has nothing to learn in this batch
     at = targets >= 0
     if at.any():
         losses = torch.nn.functional.cross_entropy(logits[at].float(), targets[at], reduction="none")
-        loss = loss + (losses * weights[at]).sum() / weights[at].sum()
+        loss = loss + (losses * weights[at]).sum() / totals.weights
     at = choices >= 0
     if at.any():
         scores = logits[at][:, labels[0]].float() - logits[at][:, labels[1]].float()
-        loss = loss + choice_loss(scores, choices[at], right[at])
+        share = (int(choices[at].max()) + 1) / totals.choices
+        loss = loss + choice_loss(scores, choices[at], right[at]) * share
     return loss
 
 
