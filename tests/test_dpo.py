@@ -180,3 +180,15 @@ def test_the_bare_command_learns_the_sample(tmp_path):
     held = record["held_out"]["self_play"]
     assert held["after"]["accuracy"] > held["before"]["accuracy"]
     assert held["before"]["pairs"] >= 10 and set(record["held_out"]) == {"written", "self_play"}
+
+
+@pytest.mark.parametrize(
+    "recipe", sorted((ROOT / "train" / "recipes").glob("*/dpo.yaml")), ids=lambda p: p.parent.name
+)
+def test_recipes_parse_and_go_on_from_their_sft(recipe):
+    script_args, training_args, model_args = dpo.make_parser().parse_args_and_config(["--config", str(recipe)])
+    sft = next(
+        r for r in recipe.parent.glob("s*.yaml") if f"output_dir: {script_args.adapter}\n" in r.read_text("utf-8")
+    )
+    assert f"model_name_or_path: {model_args.model_name_or_path}\n" in sft.read_text("utf-8")
+    assert dpo.found(script_args.pairs).is_file() and training_args.precompute_ref_log_probs
