@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from koqas.koqas_types import KoQasError
+from koqas.train.provenance import record_of
 from koqas.train.publishing.adapters import empty_model
 from koqas.train.random_base import check_room, random_base, shape
 from koqas.train.systems import SystemsArguments, main
@@ -53,6 +54,22 @@ def test_figures_are_measured_and_agree(record):
     # Nothing can be known about random tokens: the loss is that of a guess among the vocabulary.
     assert training["first_loss"] == pytest.approx(math.log(84_608), rel=0.05)
     assert 0 < asking["median_seconds"] <= asking["longest_seconds"]
+    assert 0 < asking["generation_seconds"] < asking["longest_seconds"] and 0 < asking["judgement_seconds"]
+
+
+def test_a_run_that_fails_keeps_the_stages_before(tmp_path):
+    out, nowhere = tmp_path / "systems.json", str(tmp_path / "nowhere")
+    with pytest.raises(KoQasError, match="documents"):
+        main(SystemsArguments(scale=40, tokens=8, accumulation=1, steps=1, documents=nowhere, out=str(out)))
+    kept = json.loads(out.read_text("utf-8"))
+    assert kept["building"]["parameters"] > 0 and kept["training"]["tokens"] == 8 and "pipeline" not in kept
+
+
+def test_a_copy_without_git_says_which_commit_it_is_of(monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    monkeypatch.setenv("KOQAS_COMMIT", "0123abc")
+    found = record_of(SystemsArguments())
+    assert found["git"] == "0123abc" and found["dirty"] is None
 
 
 @pytest.mark.parametrize("scale", [0, -1, 3, 41])

@@ -5,16 +5,15 @@
 
 Time and memory do not depend on what the weights say. They are made one matrix at a time, quantized to NF4 and forgotten:
 no 16-bit copy of the model ever exists. Records peak memory and tokens per second of training with the seed's LoRA
-settings, and the pipeline's latency, with how and where they were measured.
+settings, and the pipeline's latency, with how and where they were measured. Each stage is recorded as it ends, so a
+record without its last stages is of a run that was cut off.
 """
 
-import gc
 import json
-import resource
 import statistics
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,8 @@ from transformers import AutoTokenizer, HfArgumentParser, PreTrainedModel
 from koqas.koqas_loading import four_bit
 from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_types import KoQasError
-from koqas.train.provenance import record_of
 from koqas.train.random_base import GIGABYTE, VOCABULARY, check_room, random_base, shape
+from koqas.train.systems_record import Asking, Building, PeakMemory, Record, Training
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,64 +62,6 @@ class SystemsArguments:
     documents: str = str(ROOT / "data_sample" / "documents")
     seed: int = 0
     out: str = "results/systems.json"
-
-
-@dataclass(frozen=True)
-class Building:
-    """Making the model: seconds, parameters, gigabytes of weights and at the peak."""
-
-    seconds: float
-    parameters: int
-    weights_gb: float
-    peak_gb: float
-
-
-@dataclass(frozen=True)
-class Training:
-    """QLoRA training: throughput over the measured steps and peak memory, all in gigabytes and seconds."""
-
-    trainable_parameters: int
-    tokens: int
-    seconds: float
-    tokens_per_second: float
-    peak_gb: float
-    first_loss: float
-    last_loss: float
-
-
-@dataclass(frozen=True)
-class Asking:
-    """Pipeline calls: seconds for each question (median and longest), and what was generated."""
-
-    questions: int
-    median_seconds: float
-    longest_seconds: float
-    most_new_tokens: int
-    peak_gb: float
-
-
-class PeakMemory:
-    """Peak memory since `reset`: of the GPU's allocator, or of the process, which cannot be reset.
-
-    On a CPU the figure is the largest resident size so far, with Python and libraries (about 1 GB) in it.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.on_gpu = device.type == "cuda"
-
-    def reset(self) -> None:
-        """Forget the peak so far."""
-        gc.collect()
-        if self.on_gpu:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-
-    def gigabytes(self) -> float:
-        """Return the peak."""
-        if self.on_gpu:
-            return round(torch.cuda.max_memory_allocated() / GIGABYTE, 3)
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(kilobytes * 1024 / GIGABYTE, 3)
 
 
 def with_lora(model: PreTrainedModel) -> nn.Module:
@@ -170,8 +111,8 @@ def train(model: nn.Module, args: SystemsArguments, memory: PeakMemory) -> Train
     seconds = _now(device) - begun
     tokens = args.steps * args.accumulation * args.batch * args.tokens
     count = sum(p.numel() for p in weights)
-    rate, peak = round(tokens / seconds, 1), memory.gigabytes()
-    return Training(count, tokens, round(seconds, 3), rate, peak, round(losses[0], 4), round(losses[-1], 4))
+    rate, first, last = round(tokens / seconds, 1), round(losses[0], 4), round(losses[-1], 4)
+    return Training(count, tokens, round(seconds, 3), rate, memory.gigabytes(), memory.reserved(), first, last)
 
 
 def ask(model: nn.Module, args: SystemsArguments, memory: PeakMemory) -> Asking:
@@ -183,13 +124,22 @@ def ask(model: nn.Module, args: SystemsArguments, memory: PeakMemory) -> Asking:
     questions = [json.loads(line)["question"] for line in lines]
     memory.reset()
     qa(questions[0])
-    seconds = []
+    seconds, parts = [], []
     for number in tqdm(range(args.questions), desc="pipeline", unit="question"):
         begun = _now(qa.device)
-        qa(questions[(number + 1) % len(questions)])
+        result = qa(questions[(number + 1) % len(questions)])
         seconds.append(_now(qa.device) - begun)
-    middle, longest = round(statistics.median(seconds), 3), round(max(seconds), 3)
-    return Asking(args.questions, middle, longest, 2 * args.new_tokens, memory.gigabytes())
+        parts.append(result["timings"])
+    return Asking(
+        questions=args.questions,
+        median_seconds=round(statistics.median(seconds), 3),
+        longest_seconds=round(max(seconds), 3),
+        retrieval_seconds=round(statistics.median(p["retrieval"] for p in parts), 3),
+        judgement_seconds=round(statistics.median(p["judgement"] for p in parts), 3),
+        generation_seconds=round(statistics.median(p["generation"] for p in parts), 3),
+        most_new_tokens=2 * args.new_tokens,
+        peak_gb=memory.gigabytes(),
+    )
 
 
 def _now(device: torch.device) -> float:
@@ -205,29 +155,17 @@ def main(args: SystemsArguments) -> None:
         KoQasError: The model cannot fit here, or the scale is no divisor.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config, memory = shape(args.scale), PeakMemory(device)
+    config, memory, record = shape(args.scale), PeakMemory(device), Record(args, args.out, device)
     check_room(config, device)
     memory.reset()
     begun = _now(device)
     base = random_base(config, device, args.seed)
     stored = sum(p.numel() * p.element_size() for p in base.parameters()) / GIGABYTE
-    building = Building(round(_now(device) - begun, 3), base.num_parameters(), round(stored, 3), memory.gigabytes())
+    seconds = round(_now(device) - begun, 3)
+    record.add("building", Building(seconds, base.num_parameters(), round(stored, 3), memory.gigabytes()))
     model = with_lora(base)
-    training = train(model, args, memory)
-    asking = ask(for_inference(model), args, memory)
-    hardware = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    record = record_of(args) | {
-        "device": hardware,
-        "compute_dtype": str(four_bit().bnb_4bit_compute_dtype),
-        "bitsandbytes": bnb.__version__,
-        "building": asdict(building),
-        "training": asdict(training),
-        "pipeline": asdict(asking),
-    }
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    print(json.dumps({k: record[k] for k in ("device", "building", "training", "pipeline")}, indent=1))
+    record.add("training", train(model, args, memory))
+    record.add("pipeline", ask(for_inference(model), args, memory))
 
 
 if __name__ == "__main__":
