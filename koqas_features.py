@@ -1,8 +1,7 @@
 """What can be said about a candidate answer without a language model: form, place, neighbours, and the question's wish.
 
-Comes in: an analyzed question and analyzed sentences with their lexical scores. Goes out: for each candidate span
-numbers (`numeric`) and hashed indicators of its surface and its context, and hashed indicators of the question.
-`koqas_ranker.py` turns them into a score. Nothing here is learned.
+Comes in: an analyzed question and analyzed sentences with their lexical scores. Goes out: numbers for each candidate span,
+which `koqas_spans.py` reads beside the words. Nothing here is learned.
 """
 
 import re
@@ -16,7 +15,6 @@ import numpy as np
 from .koqas_text import AnalyzedSentence, Morpheme, answer_candidates
 from .koqas_types import Span
 
-BUCKETS = 4096
 ASKING_WORDS = {
     "누구": "who", "누가": "who", "언제": "when", "어디": "where", "무엇": "what", "무어": "what", "뭐": "what", "뭘": "what",
     "몇": "count", "얼마": "amount", "어느": "which", "어떤": "which", "무슨": "which", "왜": "why", "어떻게": "how",
@@ -45,7 +43,6 @@ class QuestionView:
         head (`str`): Head noun of what is asked for (`책` in `조선의 책은?`), or "".
         particle (`str`): Particle on the question word, or "".
         predicate (`str`): Last verb, adjective or verbal noun.
-        hashed (`np.ndarray`): Hashed indicators, int64.
     """
 
     weights: dict[str, float]
@@ -53,7 +50,6 @@ class QuestionView:
     head: str
     particle: str
     predicate: str
-    hashed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -63,16 +59,12 @@ class CandidateView:
     Args:
         places (`list[tuple[int, Span]]`): Sentence number and span of each candidate.
         numeric (`np.ndarray`): Float32 `(candidates, len(NUMERIC))`.
-        surface (`np.ndarray`): Int64 `(candidates, 8)` hashed indicators of the candidate itself.
-        context (`np.ndarray`): Int64 `(candidates, 8)` hashed indicators of what surrounds it.
         sentences (`tuple[AnalyzedSentence, ...]`): The sentences.
         title (`str`): Title of the passage.
     """
 
     places: list[tuple[int, Span]]
     numeric: np.ndarray
-    surface: np.ndarray
-    context: np.ndarray
     sentences: tuple[AnalyzedSentence, ...]
     title: str
 
@@ -84,7 +76,7 @@ class Weights(Protocol):
         """Return the weight of a token."""
 
 
-def bucket(name: str, value: str, size: int = BUCKETS) -> int:
+def bucket(name: str, value: str, size: int) -> int:
     """Hash a named value into `size` buckets."""
     return zlib.crc32(f"{name}={value}".encode()) % size
 
@@ -104,14 +96,7 @@ def question_view(sentences: Sequence[AnalyzedSentence], weight: Weights) -> Que
     predicate = verbs[-1] if verbs else ""
     skipped = set(range(asking, asking + 1)) if asking is not None else set()
     weights = {t.form: weight[t.form] for i, t in enumerate(tokens) if t.tag in CONTENT and i not in skipped}
-    word = tokens[asking].form if asking is not None else ""
-    following = tokens[asking + 1].form if asking is not None and asking + 1 < len(tokens) else ""
-    values = {
-        "kind": kind, "word": word, "head": head, "head_end": head[-1:], "kind_head": f"{kind}/{head}",
-        "particle": particle, "predicate": predicate, "kind_predicate": f"{kind}/{predicate}", "following": f"{word}/{following}",
-        "kind_particle": f"{kind}/{particle}",
-    }  # fmt: skip
-    return QuestionView(weights, kind, head, particle, predicate, np.array([bucket(*v) for v in values.items()]))
+    return QuestionView(weights, kind, head, particle, predicate)
 
 
 def _verbal(tokens: list[Morpheme], at: int) -> bool:
@@ -163,33 +148,18 @@ def candidate_view(
     top = max([*scores, 1e-6])
     ranks = np.argsort(np.argsort([-s for s in scores]))
     whole = " ".join(s.text for s in sentences)
-    rows = _Rows([], [], [], [])
+    places: list[tuple[int, Span]] = []
+    rows: list[list[float]] = []
     for number, sentence in enumerate(sentences):
         base = (scores[number] / 10, float(ranks[number]), scores[number] / top)
         place = _Sentence(question, sentence, title, whole, weight, answer_candidates(sentence))
         for span in place.spans:
             described = place.describe(span)
             if described is not None:
-                rows.places.append((number, span))
-                rows.numeric.append([*base, *described[0]])
-                rows.surface.append(described[1])
-                rows.context.append(described[2])
-    return CandidateView(
-        rows.places,
-        np.array(rows.numeric, dtype=np.float32).reshape(-1, len(NUMERIC)),
-        np.array(rows.surface, dtype=np.int64).reshape(-1, 8),
-        np.array(rows.context, dtype=np.int64).reshape(-1, 8),
-        tuple(sentences),
-        title,
-    )
-
-
-@dataclass
-class _Rows:
-    places: list[tuple[int, Span]]
-    numeric: list[list[float]]
-    surface: list[list[int]]
-    context: list[list[int]]
+                places.append((number, span))
+                rows.append([*base, *described])
+    numeric = np.array(rows, dtype=np.float32).reshape(-1, len(NUMERIC))
+    return CandidateView(places, numeric, tuple(sentences), title)
 
 
 class _Sentence:
@@ -214,15 +184,15 @@ class _Sentence:
         self.verbal = [t.tag in ("VV", "VA") or _verbal(listed, i) for i, t in enumerate(listed)]
         self.clause = np.cumsum([t.tag == "EC" for t in self.tokens])
 
-    def describe(self, span: Span) -> tuple[list[float], list[int], list[int]] | None:
-        """Return numeric, surface and context features, or None where the span is not on morphemes."""
+    def describe(self, span: Span) -> list[float] | None:
+        """Return the features, or None where the span is not on morphemes."""
         inside = [
             i for i, t in enumerate(self.tokens) if t.start >= span.start and t.end <= span.end and t.end > t.start
         ]
         if not inside:
             return None
         first, last = inside[0], inside[-1]
-        return self._numeric(span, first, last), self._surface(span, first, last), self._context(first, last)
+        return self._numeric(span, first, last)
 
     def _numeric(self, span: Span, first: int, last: int) -> list[float]:
         q, text = self.question, self.sentence.text
@@ -270,40 +240,6 @@ class _Sentence:
             (sum(content) / len(content) / 10) if content else 0.0,
             float(first > 0 and self.tokens[first - 1].tag in ("ETM", "JKG")),
             float(follower is not None and follower.tag == "VCP"),
-        ]  # fmt: skip
-
-    def _surface(self, span: Span, first: int, last: int) -> list[int]:
-        answer = self.sentence.text[span.start : span.end]
-        tokens = self.tokens[first : last + 1]
-        shape = (
-            "num"
-            if NUMBER.match(answer)
-            else "year"
-            if YEAR.search(answer)
-            else "date"
-            if DATE.search(answer)
-            else "text"
-        )
-        return [
-            bucket("end1", answer[-1:]), bucket("end2", answer[-2:]), bucket("end3", answer[-3:]),
-            bucket("last", tokens[-1].form), bucket("tags", " ".join(t.tag for t in tokens[-3:])),
-            bucket("count", str(min(len(tokens), 6))), bucket("shape", f"{shape}/{tokens[0].tag}/{tokens[-1].tag}"),
-            bucket("size", f"{min(len(answer), 12)}/{answer.count(' ')}"),
-        ]  # fmt: skip
-
-    def _context(self, first: int, last: int) -> list[int]:
-        tokens = self.tokens
-
-        def form(i: int) -> str:
-            return tokens[i].form if 0 <= i < len(tokens) else ""
-
-        def tag(i: int) -> str:
-            return tokens[i].tag if 0 <= i < len(tokens) else ""
-
-        return [
-            bucket("after", form(last + 1)), bucket("after_tag", tag(last + 1)), bucket("after2", f"{form(last + 1)} {form(last + 2)}"),
-            bucket("second", form(last + 2)), bucket("before", form(first - 1)), bucket("before_tag", tag(first - 1)),
-            bucket("before2", f"{form(first - 2)} {form(first - 1)}"), bucket("third", form(last + 3)),
         ]  # fmt: skip
 
 

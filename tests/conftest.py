@@ -12,7 +12,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads slow the
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY_FILES = ["config.json", "generation_config.json", "model.safetensors", "adapter_model.safetensors"]
 REPOSITORY_FILES += ["adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
-REPOSITORY_FILES += ["chat_template.jinja", "retriever", "ranker.safetensors", *sorted(p.name for p in ROOT.glob("koqas_*.py"))]
+REPOSITORY_FILES += [
+    "chat_template.jinja",
+    "retriever",
+    "ranker.safetensors",
+    *sorted(p.name for p in ROOT.glob("koqas_*.py")),
+]
 
 DOCUMENTS = [
     {

@@ -1,4 +1,4 @@
-"""The trained reader and ranker: branches, marks, trees without scikit-learn, and answers that need both."""
+"""The trained reader and ranker: branches, marks, and answers that need both."""
 
 import random
 
@@ -8,16 +8,12 @@ import torch
 from conftest import ROOT
 from transformers import AutoTokenizer
 
-from koqas.koqas_forest import codes_of
 from koqas.koqas_prompts import chat_format
 from koqas.koqas_ranker import Ranker
 from koqas.koqas_reader import Reader, reading_of
 from koqas.koqas_text import matching_forms, sentences_of, shared_in
 from koqas.koqas_types import Span
-from koqas.koqas_weights import TokenWeights
-from koqas.train.boosting import grow_forest
 from koqas.train.questions import questions_of
-from koqas.train.ranker import RankedQuestion
 from koqas.train.readings import reading_tree
 from koqas.train.trees import choice_loss, collate, needs_logits, tree_loss
 
@@ -106,29 +102,6 @@ def test_the_ranker_knows_answer_types(ranker):
         view = ranker.candidates(question, sentences, ranker.sentence_scores(question, sentences), "솔내도서관")
         number, span = view.places[int(np.argmax(ranker.scores(question, view)))]
         assert sentences[number].text[span.start : span.end] == answer
-
-
-def test_copied_trees_score_like_scikit_learn():
-    """`grow_forest` itself compares its copy with scikit-learn and raises where they differ."""
-    weights = TokenWeights.count([{"강"}, {"다리", "강"}])
-    ranker = Ranker([], torch.zeros(1), torch.ones(1), weights)
-    rows = []
-    for number in range(60):
-        sentences = sentences_of(
-            f"한들강은 길이가 {number + 20}km이다. 다리는 박서준이 {1950 + number}년에 설계하였다."
-        )
-        for text, ending in (
-            ("한들강의 길이는?", "km"),
-            ("다리는 언제 설계했나?", "년"),
-            ("누가 설계했나?", "박서준"),
-        ):
-            question = ranker.question(text)
-            view = ranker.candidates(question, sentences, ranker.sentence_scores(question, sentences), "")
-            said = [sentences[n].text[s.start : s.end] for n, s in view.places]
-            rows.append(RankedQuestion(question, view, np.array([s.endswith(ending) for s in said]), True))
-    forest = grow_forest(rows, 0, trees=20, leaves=7)
-    assert len(forest.roots) == 20 and (forest.subset >= 0).any()
-    assert codes_of(forest.known, np.full((1, len(forest.known)), 12345678)).tolist() == [[-1] * len(forest.known)]
 
 
 def test_made_questions_ask_for_their_answer():

@@ -72,7 +72,12 @@ def test_a_question_scores_the_same_alone_and_in_a_batch(ranker, rows):
 def test_it_learns_from_words_alone(ranker, rows):
     """Without the numeric features the words must tell the right candidate, and the unanswerable question."""
     blind = [
-        RankedQuestion(r.question, type(r.view)(**{**vars(r.view), "numeric": np.zeros_like(r.view.numeric)}), r.right, r.answerable)
+        RankedQuestion(
+            r.question,
+            type(r.view)(**{**vars(r.view), "numeric": np.zeros_like(r.view.numeric)}),
+            r.right,
+            r.answerable,
+        )
         for r in rows
     ]
     network = train_span_network(ranker, blind * 24, seed=0, epochs=40)
@@ -99,7 +104,6 @@ def test_the_file_keeps_every_part(ranker, rows, tmp_path):
     again = Ranker.from_file(tmp_path / "ranker.safetensors")
     shipped = load_file(ROOT / "ranker.safetensors")
     assert set(shipped) == set(load_file(tmp_path / "ranker.safetensors"))
-    assert ranker.mix.networks or ranker.mix.trees
-    assert ranker.mix.spans and ranker.span_networks
+    assert ranker.mix.spans and ranker.span_networks and ranker.mix.encoder
     for row in rows:
         assert again.scores(row.question, row.view) == ranker.scores(row.question, row.view)

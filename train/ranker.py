@@ -4,8 +4,8 @@
 
 Every written training question is shown the best sentences of its own passage; the right candidates compete with all
 others and with "not answered here" (the loss of the reading trees, see trees.py). Questions that the passage does not
-answer teach the latter. Several networks with different seeds are averaged; gradient-boosted trees (boosting.py) and
-networks that read the sentences (spans.py) join them, weighted on the development questions.
+answer teach the latter. Trains the span networks (spans.py); the encoder was trained by encoder.py and encoder_tuning.py
+and joins them, weighted on the development questions.
 """
 
 import json
@@ -21,11 +21,11 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import HfArgumentParser
 
+from koqas.koqas_encoder import PassageEncoder, load_encoder
 from koqas.koqas_features import CandidateView
-from koqas.koqas_ranker import AnalyzedQuestion, Ranker, RankerNetwork, ScoreMix, best_sentences
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker, ScoreMix, best_sentences
 from koqas.koqas_text import analyze, search_tokens, sentences_of
 from koqas.koqas_weights import TokenWeights
-from koqas.train.boosting import grow_forest
 from koqas.train.corpora import plain_texts, written_passages
 from koqas.train.provenance import record_of
 from koqas.train.spans import train_span_network
@@ -40,29 +40,18 @@ class RankerArguments:
     Args:
         data (`str`): Folder of the corpora.
         out (`str`): File to write; the record goes to results/ranker.json.
-        networks (`int`): Networks averaged.
-        epochs (`int`): Passes over the written questions.
-        size, hidden (`int`): Widths of embeddings and perceptron.
-        dropout (`float`): Dropout.
-        learning_rate (`float`): Peak learning rate of AdamW.
-        batch (`int`): Questions in a step.
-        tokenizer (`str`): tokenizer.json whose pieces get word vectors.
+        encoder (`str`): Weights written by train/encoder_tuning.py.
+        tokenizer (`str`): tokenizer.json of the encoder, whose pieces get word vectors too.
         dimensions (`int`): Size of the word vectors.
         span_networks (`int`): Span networks averaged.
         span_epochs (`int`): Their passes over the written questions.
         weight_texts (`int`): Paragraphs from which token weights are counted.
-        seed (`int`): Seed of the first network; the others follow.
+        seed (`int`): Seed of the first span network; the others follow.
     """
 
     data: str = field(metadata={"help": "folder of the corpora"})
     out: str = "ranker.safetensors"
-    networks: int = 2
-    epochs: int = 7
-    size: int = 24
-    hidden: int = 64
-    dropout: float = 0.2
-    learning_rate: float = 2e-3
-    batch: int = 64
+    encoder: str = "runs/encoder/encoder.safetensors"
     tokenizer: str = "tokenizer.json"
     dimensions: int = 96
     span_networks: int = 1
@@ -108,44 +97,6 @@ def ranked_questions(ranker: Ranker, folder: Path, split: str) -> list[RankedQue
     return rows
 
 
-def loss_of(network: RankerNetwork, ranker: Ranker, rows: list[RankedQuestion]) -> torch.Tensor:
-    """Return the choice loss of some questions."""
-    counts = torch.tensor([len(r.view.places) for r in rows])
-    owner = torch.repeat_interleave(torch.arange(len(rows)), counts)
-    asked = torch.from_numpy(np.stack([r.question.view.hashed for r in rows]))[owner]
-    scores = network(
-        ranker.standardized(np.concatenate([r.view.numeric for r in rows])),
-        torch.from_numpy(np.concatenate([r.view.surface for r in rows])),
-        torch.from_numpy(np.concatenate([r.view.context for r in rows])),
-        asked,
-    )
-    return choice_loss(scores, owner, torch.from_numpy(np.concatenate([r.right for r in rows])))
-
-
-def train_network(args: RankerArguments, ranker: Ranker, rows: list[RankedQuestion], seed: int) -> RankerNetwork:
-    """Train one network; questions whose answer is no candidate teach nothing and are left out."""
-    torch.manual_seed(seed)
-    rng = random.Random(seed)
-    usable = [r for r in rows if r.right.any() or not r.answerable]
-    network = RankerNetwork(args.size, args.hidden, args.dropout)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=args.learning_rate, weight_decay=0.01)
-    steps = args.epochs * (len(usable) // args.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, args.learning_rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear"
-    )
-    with tqdm(total=steps, desc=f"network {seed}") as bar:
-        for _ in range(args.epochs):
-            rng.shuffle(usable)
-            for start in range(0, len(usable) - args.batch + 1, args.batch):
-                loss = loss_of(network, ranker, usable[start : start + args.batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                bar.update()
-    return network.eval()
-
-
 def development_scores(ranker: Ranker, rows: list[RankedQuestion]) -> dict[str, float]:
     """Return exact match on answerable questions and the AUROC of answerability."""
     from sklearn.metrics import roc_auc_score
@@ -169,16 +120,16 @@ def mix_scores(ranker: Ranker, rows: list[RankedQuestion]) -> ScoreMix:
     owner = torch.repeat_interleave(torch.arange(len(usable)), torch.tensor([len(r.view.places) for r in usable]))
     parts = [
         torch.tensor(np.concatenate([part(r.question, r.view) for r in usable]), dtype=torch.float64)
-        for part in (ranker.network_scores, ranker.tree_scores, ranker.span_scores)
+        for part in (ranker.span_scores, ranker.encoder_scores)
     ]
     scores = torch.stack([*parts, torch.ones_like(parts[0])])
     right = torch.from_numpy(np.concatenate([r.right for r in usable]))
-    mix = torch.tensor([1 / 3, 1 / 3, 1 / 3, 0.0], dtype=torch.float64, requires_grad=True)
+    mix = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([mix], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = choice_loss((mix @ scores).float(), owner, right)
+        loss = choice_loss(mix @ scores, owner, right)
         loss.backward()
         return loss
 
@@ -191,21 +142,20 @@ def main(args: RankerArguments) -> None:
     started = time.monotonic()
     folder, out = Path(args.data), Path(args.out)
     weights = token_weights(folder, args.weight_texts, args.seed)
-    ranker = Ranker([], torch.zeros(1), torch.ones(1), weights)
+    ranker = Ranker(torch.zeros(1), torch.ones(1), weights)
     rows = ranked_questions(ranker, folder, "train")
     development = ranked_questions(ranker, folder, "development")
     numeric = torch.from_numpy(np.concatenate([r.view.numeric for r in rows]))
     ranker.mean, ranker.scale = numeric.mean(0), numeric.std(0) + 1e-3
-    ranker.networks = [train_network(args, ranker, rows, args.seed + n) for n in range(args.networks)]
-    ranker.forest = grow_forest(rows, args.seed)
-    ranker.words = piece_vectors(plain_texts(folder), Tokenizer.from_file(args.tokenizer), args.dimensions, args.seed)
+    tokenizer = Tokenizer.from_file(args.tokenizer)
+    ranker.words = piece_vectors(plain_texts(folder), tokenizer, args.dimensions, args.seed)
+    ranker.encoder = PassageEncoder(load_encoder(Path(args.encoder)), tokenizer)
     seeds = range(args.seed, args.seed + args.span_networks)
     ranker.span_networks = [train_span_network(ranker, rows, seed, args.span_epochs) for seed in seeds]
     report = {}
     for name, mix in {
-        "networks": ScoreMix(1.0, 0.0, 0.0),
-        "trees": ScoreMix(0.0, 1.0, 0.0),
-        "spans": ScoreMix(0.0, 0.0, 1.0),
+        "spans": ScoreMix(1.0, 0.0),
+        "encoder": ScoreMix(0.0, 1.0),
         "all": mix_scores(ranker, development),
     }.items():
         ranker.mix = mix

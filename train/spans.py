@@ -2,19 +2,40 @@
 
 import random
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from koqas.koqas_ranker import Ranker
+from koqas.koqas_features import CandidateView
+from koqas.koqas_ranker import AnalyzedQuestion, Ranker
 from koqas.koqas_spans import SpanInputs, SpanNetwork, collate
 from koqas.koqas_words import WordVectors
-from koqas.train.boosting import Row
 from koqas.train.trees import choice_loss
 
 BATCH = 32
 LEARNING_RATE = 2e-3
+
+
+class Row(Protocol):
+    """A question with its candidates; see `ranker.RankedQuestion`."""
+
+    @property
+    def question(self) -> AnalyzedQuestion:
+        """Return the question."""
+
+    @property
+    def view(self) -> CandidateView:
+        """Return the candidates' features."""
+
+    @property
+    def right(self) -> np.ndarray:
+        """Return which candidates are right."""
+
+    @property
+    def answerable(self) -> bool:
+        """Tell whether the passage answers the question."""
 
 
 def train_span_network(ranker: Ranker, rows: Sequence[Row], seed: int, epochs: int) -> SpanNetwork:

@@ -229,12 +229,13 @@ def choice_loss(scores: torch.Tensor, choices: torch.Tensor, right: torch.Tensor
         right (`torch.Tensor`): Whether it is right; a choice without a right one is answered by "none".
     """
     count = int(choices.max()) + 1
-    ceiling = scores.detach().max().clamp(min=0)  # one shift for all keeps the exponentials finite
-    powers = (scores - ceiling).exp()
+    zeros = scores.new_zeros(count)
+    ceiling = zeros.scatter_reduce(0, choices, scores.detach(), "amax")  # keeps the exponentials finite
+    powers = (scores - ceiling[choices]).exp()
     none = (-ceiling).exp()
-    every = torch.zeros(count, device=scores.device).index_add(0, choices, powers) + none
-    gold = torch.zeros(count, device=scores.device).index_add(0, choices, powers * right)
-    unanswerable = torch.ones(count, device=scores.device).index_fill(0, choices[right], 0.0)
+    every = zeros.index_add(0, choices, powers) + none
+    gold = zeros.index_add(0, choices, powers * right)
+    unanswerable = torch.ones_like(zeros).index_fill(0, choices[right], 0.0)
     return (every.log() - (gold + none * unanswerable).clamp(min=1e-30).log()).mean()
 
 

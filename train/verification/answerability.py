@@ -57,7 +57,7 @@ class Judge:
 
     def __init__(self, ranker: Path = ROOT / RANKER_FILE) -> None:
         self._ranker = Ranker.from_file(ranker)
-        self._ranker.forest, self._ranker.mix = None, ScoreMix()
+        self._ranker.mix = ScoreMix()
         self.sentences = lru_cache(maxsize=4000)(sentences_of)
         self._held = lru_cache(maxsize=4000)(self._tokens)
 
