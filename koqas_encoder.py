@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def encoder_config(vocabulary: int, dropout: float = 0.0) -> ModernBertConfig:
         num_hidden_layers=8,
         num_attention_heads=5,
         max_position_embeddings=512,
-        global_attn_every_n_layers=1,
+        layer_types=["full_attention"] * 8,
         attention_dropout=dropout,
         mlp_dropout=dropout,
         embedding_dropout=dropout,
@@ -45,7 +46,7 @@ def encoder_config(vocabulary: int, dropout: float = 0.0) -> ModernBertConfig:
         cls_token_id=START,
         eos_token_id=END,
         sep_token_id=END,
-        attn_implementation="sdpa",
+        attn_implementation="sdpa",  # type: ignore[call-arg]
     )
 
 
@@ -184,9 +185,9 @@ def quantized(network: SpanEncoder) -> dict[str, torch.Tensor]:
     return {k: v.contiguous().cpu() for k, v in kept.items()}
 
 
-def network_of(tensors: dict[str, torch.Tensor], shape: dict[str, object]) -> SpanEncoder:
+def network_of(tensors: dict[str, torch.Tensor], shape: dict[str, Any]) -> SpanEncoder:
     """Build a network from its configuration and what `quantized` returned."""
-    network = SpanEncoder(ModernBertConfig(**shape, attn_implementation="sdpa"))
+    network = SpanEncoder(ModernBertConfig(**shape, attn_implementation="sdpa"))  # type: ignore[call-arg]
     scaled = {k: v.float() * tensors[f"{k}.scale"] for k, v in tensors.items() if f"{k}.scale" in tensors}
     plain = {k: v for k, v in tensors.items() if k not in scaled and not k.endswith(".scale")}
     network.load_state_dict(plain | scaled)

@@ -128,8 +128,8 @@ def negatives(asked: list[AskedSpan], questions: list[list[int]], texts: list[li
     found = np.zeros((len(asked), NEGATIVES), dtype=np.int32)
     for kind in (MADE, WRITTEN, DEVELOPMENT):
         own = np.array([n for n, a in enumerate(asked) if a.kind == kind])
-        pool = np.unique([asked[n].passage for n in own])
-        for block in np.array_split(rng.permutation(len(pool)), max(1, len(pool) // 5000)):
+        pool = np.unique([asked[n].passage for n in own]) if len(own) else own
+        for block in np.array_split(rng.permutation(len(pool)), max(1, len(pool) // 5000)) if len(pool) else ():
             chosen = pool[np.sort(block)]  # blocks keep the product small; a neighbour among 5,000 is near enough
             rows = own[np.isin([asked[n].passage for n in own], chosen)]
             near = _nearest([questions[n] for n in rows], [texts[p] for p in chosen], size)
@@ -148,8 +148,7 @@ def _nearest(questions: list[list[int]], texts: list[list[int]], size: int) -> l
     orders = []
     for row in range(len(questions)):
         values = likeness.getrow(row).toarray()[0] / norm
-        best = np.argpartition(-values, 20)[:20]
-        orders.append(best[np.argsort(-values[best])])
+        orders.append(np.argsort(-values, kind="stable")[:20])
     return orders
 
 
@@ -184,7 +183,7 @@ def main(args: EncoderDataArguments) -> None:
     titles = [e.ids for e in tokenizer.encode_batch([p.title for p in passages], add_special_tokens=False)]
     questions = [e.ids for e in tokenizer.encode_batch([a.question for a in asked], add_special_tokens=False)]
     golds = [[v for pair in tokens_of(texts[a.passage], a.spans) for v in pair] for a in tqdm(asked, desc="spans")]
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "passage": np.array([a.passage for a in asked], dtype=np.int32),
         "kind": np.array([a.kind for a in asked], dtype=np.int8),
         "negatives": negatives(asked, questions, [e.ids for e in texts], args.seed),
@@ -192,7 +191,7 @@ def main(args: EncoderDataArguments) -> None:
     parts = {"texts": [e.ids for e in texts], "titles": titles, "questions": questions, "golds": golds}
     for name, rows in parts.items():
         arrays |= {f"{name}.{k}": v for k, v in flat(rows).items()}
-    np.savez(out / "questions.npz", **arrays)
+    np.savez(out / "questions.npz", **arrays)  # type: ignore[arg-type]
     np.save(out / "stream.npy", stream(args, tokenizer))
 
 

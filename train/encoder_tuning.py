@@ -71,17 +71,18 @@ class AskedQuestions:
         self.arrays = dict(np.load(path))
         self.kind, self.passage, self.negatives = (self.arrays[n] for n in ("kind", "passage", "negatives"))
 
-    def _row(self, name: str, number: int) -> list[int]:
+    def row(self, name: str, number: int) -> list[int]:
+        """Return one row of an array of rows (`texts`, `titles`, `questions`, `golds`)."""
         begins = self.arrays[f"{name}.begins"]
         return self.arrays[f"{name}.values"][begins[number] : begins[number + 1]].tolist()  # type: ignore[no-any-return]
 
     def example(self, number: int, passage: int) -> tuple[list[int], int, list[list[int]]]:
         """Return ids, the place of the passage's first token, and the right spans if it is the question's own."""
-        text = self._row("texts", passage)
-        golds = self._row("golds", number) if passage == self.passage[number] else []
+        text = self.row("texts", passage)
+        golds = self.row("golds", number) if passage == self.passage[number] else []
         # A passage that is cut before its answer would teach that it has none: it is read from a later token on.
         skipped = max(0, min(golds[1::2]) - READ_FROM) if golds else 0
-        ids, first = joined_ids(self._row("questions", number), self._row("titles", passage), text[skipped:])
+        ids, first = joined_ids(self.row("questions", number), self.row("titles", passage), text[skipped:])
         pairs = np.array(golds, dtype=int).reshape(-1, 2) + first - skipped
         return ids, first, [[int(i), int(j)] for i, j in pairs if first <= i and j < len(ids) - 1]
 
@@ -164,8 +165,7 @@ def tune(
                 bar.update()
                 if bar.n % 50 == 0:
                     bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    kept: SpanEncoder = averaged.module
-    return kept
+    return averaged.module  # type: ignore[return-value]
 
 
 @torch.inference_mode()
@@ -185,7 +185,7 @@ def reading(network: SpanEncoder, questions: AskedQuestions) -> dict[str, float]
         best, length = scores.argmax(1).tolist(), batch.ids.shape[1]
         for n, number in enumerate(chosen):
             golds = [(int(i), int(j)) for row, i, j in batch.golds.tolist() if row == n]
-            answerable.append(bool(questions._row("golds", number)))
+            answerable.append(bool(questions.row("golds", number)))
             if answerable[-1]:
                 hits.append(divmod(best[n], length) in golds)
     auroc = float(roc_auc_score(answerable, odds))
