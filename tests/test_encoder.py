@@ -1,5 +1,6 @@
 """The encoder: what it reads, its loss, its masks, its trainings at a small size, and the shipped weights."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -25,6 +26,8 @@ from koqas.koqas_encoder import (
 from koqas.koqas_ranker import Ranker
 from koqas.train import encoder as pretraining
 from koqas.train.encoder_data import MADE, WRITTEN, AskedSpan, flat, negatives, places_of, tokens_of
+from koqas.train.encoder_documents import DocumentArguments, main
+from koqas.train.encoder_documents import made as made_rows
 from koqas.train.encoder_tuning import AskedQuestions, TuningArguments, batch_of, reading, span_loss, tune
 
 TEXT = "솔내도서관은 1998년 3월 문을 열었다. 건물은 건축가 김한별이 설계했다. 지금은 책 12만 권을 소장하고 있다."
@@ -179,3 +182,24 @@ def test_negatives_share_rare_words_and_do_not_answer():
     for n, row in enumerate(found[:, :3]):
         assert n not in row and row[0] == n + 1 - 2 * (n % 2)  # the only other passage with the question's word
     assert found[:30].max() < 30 <= found[30:].min()
+
+
+def test_pages_become_documents_and_questions(tmp_path):
+    body = "한들강은 솔내군에서 시작하여 바다로 흘러드는 강이다. 길이는 120km이며 1954년에 처음 측량되었다. " * 12
+    kept, secret = "한들강", "비밀의 강"
+    doc = (
+        '<doc id="{0}" url="u" title="{1}">\n{1}\n\n개요\n{2}\nShort English line that is not Korean at all.\n</doc>\n'
+    )
+    (tmp_path / "AA").mkdir()
+    lines = doc.format(1, kept, body.strip()) + doc.format(2, secret, body.strip()) + doc.format(3, "토막", "짧다.")
+    (tmp_path / "AA" / "wiki_00").write_text(lines, "utf-8")
+    digest = hashlib.sha1(secret.encode()).hexdigest()
+    (tmp_path / "korquad_dev_titles.sha1").write_text(digest, "utf-8")
+    main(DocumentArguments(data=str(tmp_path), pages=str(tmp_path), out=str(tmp_path / "out")))
+    (row,) = map(json.loads, (tmp_path / "out" / "docs.jsonl").read_text("utf-8").splitlines())
+    assert row == {"title": kept, "text": body.strip()}
+    single = [(kept, "한들강은 솔내군에서 시작하여 바다로 흘러드는 강이며 곳곳에 여울과 습지가 이어져 물새가 많이 산다. "
+               "길이는 120km이다. 이 강은 1954년에 박서준이 처음 측량하였고, 그 기록은 솔내군의 문서고에 지금까지 남아 있다. "
+               "강가에는 오래된 마을이 여럿 있으며 주민들은 대부분 농사를 짓는다.")]  # fmt: skip
+    rows = [row for seed in range(5) for row in made_rows(single, seed)]
+    assert rows and all(passage[start:end] for _, passage, asked in rows for _, start, end in asked)
