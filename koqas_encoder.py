@@ -1,6 +1,6 @@
 """A small pretrained bidirectional transformer that reads a question with a passage and scores answer spans.
 
-ModernBERT (Warner et al. 2024, https://arxiv.org/abs/2412.13663) at 14 M weights, pretrained by train/encoder.py and
+ModernBERT (Warner et al. 2024, https://arxiv.org/abs/2412.13663) at 14.5 M weights, pretrained by train/encoder.py and
 fine-tuned by train/encoder_tuning.py. A span is scored by its first and its last token together (a biaffine form, as
 in Dozat and Manning 2017), and every span of the passage competes with "not answered here" in one softmax, so that a
 score is the log-odds of the span against that. Weights are kept as int8 with a scale for each row.

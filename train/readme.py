@@ -161,6 +161,23 @@ def korean(records: Records) -> str:
     )
 
 
+def systems(records: Records) -> str:
+    """Return the sentence about the 14B base's size."""
+
+    def number(path: str) -> float:
+        return records.number("systems.json", path)
+
+    device = records.document("systems.json")["device"]
+    return (
+        f"무작위 가중치로 만든 같은 모양(매개변수 {number('building/parameters') / 1e9:.1f}B, NF4)을 {device} 하나에서 재면: "
+        f"QLoRA 학습은 최대 {number('training/peak_gb'):.1f} GB로 초당 {number('training/tokens_per_second'):,.0f} 토큰"
+        f"(길이 {number('arguments/tokens')}, 누적 {number('arguments/accumulation')}), "
+        f"질문 하나는 중앙값 {number('pipeline/median_seconds'):.1f}초(판단 {number('pipeline/judgement_seconds'):.1f}초, "
+        f"{number('pipeline/most_new_tokens')} 토큰까지 쓰기 {number('pipeline/generation_seconds'):.1f}초)와 최대 "
+        f"{number('pipeline/peak_gb'):.1f} GB가 듭니다(질문 {number('pipeline/questions')}개).\n"
+    )
+
+
 def english(records: Records) -> str:
     """Return the English sentence about reading."""
 
@@ -190,6 +207,7 @@ def examples(records: Records) -> str:
 BLOCKS: dict[str, Callable[[Records], str]] = {
     "table": table,
     "korean": korean,
+    "systems": systems,
     "english": english,
     "examples": examples,
 }
