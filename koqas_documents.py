@@ -53,6 +53,18 @@ class _VisibleText(HTMLParser):
         elif not self._silent:
             self.pieces.append(data)
 
+    @property
+    def text(self) -> str:
+        """The visible text so far, without empty lines."""
+        return re.sub(r"[ \t]*\n\s*", "\n", "".join(self.pieces)).strip()
+
+
+def visible_text(page: str) -> str:
+    """Return what an HTML page shows, block elements on lines of their own."""
+    parser = _VisibleText()
+    parser.feed(page)
+    return parser.text
+
 
 def load_documents(source: Any) -> list[Document]:  # noqa: ANN401  (strings, dicts, datasets, paths: checked here)
     """Read documents from any accepted source.
@@ -177,7 +189,7 @@ def read_file(path: Path, key: str) -> Document:
     if path.suffix.lower() in (".html", ".htm"):
         parser = _VisibleText()
         parser.feed(text)
-        text = re.sub(r"[ \t]*\n\s*", "\n", "".join(parser.pieces)).strip()
+        text = parser.text
         title = " ".join(parser.title.split()) or title
     elif heading := re.match(r"#\s+(.+)", text):
         title = heading.group(1).strip()

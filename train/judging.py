@@ -16,7 +16,7 @@ from koqas.koqas_text import sentences_of
 from koqas.koqas_types import KoQasError
 from koqas.train.candidates import Candidates
 from koqas.train.choices import Choice, blind_order
-from koqas.train.evaluate import exact_and_f1
+from koqas.train.evaluation.answers import exact_and_f1
 from koqas.train.generation.cache import ReplyCache
 from koqas.train.generation.chat import Ask, CallFailed, Message, request_of
 from koqas.train.generation.client import Caller
