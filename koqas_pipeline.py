@@ -11,160 +11,36 @@ Details live in the siblings. This module knows how stages follow one another an
 """
 
 import os
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 from huggingface_hub import CommitInfo
 from transformers import Pipeline
 
-from .koqas_answers import Answers, ReadingSettings
+from .koqas_answers import Answers
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
-from .koqas_docquest import Calibrations, DocQuest, Passage
+from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
 from .koqas_extractive import Extractive
 from .koqas_generation import Cited, ComposeOptions
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
+from .koqas_inquiry import Inquiry, Stopwatch, conclude, merit
 from .koqas_loading import (
     KoQasThinModel,  # noqa: F401  (`auto_map` of thin repositories names it here)
     check_adapter,
     load_parts,
 )
-from .koqas_prompts import ABSTENTION, chat_format
-from .koqas_ranker import AnalyzedQuestion, Ranker
+from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_question
+from .koqas_prompts import chat_format
 from .koqas_reader import Reader
 from .koqas_repository import ranker_of, retriever_of, settings_block
-from .koqas_retrieval import DenseEncoder, Index, IndexSettings, Query, is_index, query_of
+from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index, query_of
 from .koqas_saving import push_pipeline, save_pipeline
 from .koqas_storage import standing  # noqa: F401  (see above)
-from .koqas_text import (
-    matching_forms,
-    one_sentence,
-    overlap_weight,
-    search_tokens,
-    sentences_of,
-    shared_in,
-    view_of,
-)
-from .koqas_types import Chunk, Composition, Document, KoQasError, Result, ScoredChunk, sha256_of
+from .koqas_types import Composition, KoQasError, Result, ScoredChunk
+from .koqas_verification import verify  # noqa: F401  (where users import it from)
 
 TASK = "ko-qas"
-LONGEST_QUESTION = 2000
-
-
-@dataclass(frozen=True)
-class AskOptions:
-    """How one question is answered. Every field can be given to `pipeline(...)` or to a call.
-
-    Args:
-        top_k (`int`): Chunks retrieved in the first round.
-        lexical (`bool`): Use BM25.
-        dense (`bool`): Use the dense vectors.
-        first_pass (`bool`): Filter chunks by relevance before DocQuest.
-        first_pass_threshold (`float`, *optional*): Relevance a chunk needs; None: the repository's.
-        docquest (`bool`): Score usefulness; False keeps the best chunks by retrieval alone.
-        threshold (`float`, *optional*): Usefulness a chunk needs to be kept; None: the repository's.
-        answer_threshold (`float`, *optional*): Probability that some candidate answer is right below which the
-            question is not answered; None: the repository's.
-        max_kept (`int`): Most chunks the answer is written from.
-        max_rounds (`int`): Searches before abstaining.
-        grounding (`str`, *optional*): `extractive` or `cited`; None: the repository's.
-        summary (`bool`): Summarize before answering.
-        ranker (`bool`): Use the trained ranker, where the repository has one.
-        reader (`bool`): Use the language model's verdicts on candidate answers, where it is trained to give them.
-        max_new_tokens (`int`): Longest free text (`cited`).
-        batch_size (`int`): Passages in one forward pass.
-        temperature (`float`): Sampling temperature of free text; 0 is greedy.
-        seed (`int`): Seed of sampling.
-    """
-
-    top_k: int = 8
-    lexical: bool = True
-    dense: bool = True
-    first_pass: bool = True
-    first_pass_threshold: float | None = None
-    docquest: bool = True
-    threshold: float | None = None
-    answer_threshold: float | None = None
-    max_kept: int = 3
-    max_rounds: int = 2
-    grounding: str | None = None
-    summary: bool = True
-    ranker: bool = True
-    reader: bool = True
-    max_new_tokens: int = 256
-    batch_size: int = 8
-    temperature: float = 0.0
-    seed: int = 0
-
-    def checked(self) -> "AskOptions":
-        """Return self.
-
-        Raises:
-            KoQasError: A value has the wrong type or range; names it.
-        """
-        for name in ("top_k", "max_kept", "max_rounds", "max_new_tokens", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
-                raise KoQasError(name, f"1 이상의 정수여야 합니다: {value!r}", f"pass {name}=8, for example")
-        for name in ("threshold", "first_pass_threshold", "answer_threshold"):
-            value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1
-            ):
-                raise KoQasError(name, f"0과 1 사이의 수여야 합니다: {value!r}", f"pass {name}=0.5, for example")
-        self._check_choices()
-        return self
-
-    def _check_choices(self) -> None:
-        for name in ("lexical", "dense", "first_pass", "docquest", "summary", "ranker", "reader"):
-            if not isinstance(getattr(self, name), bool):
-                raise KoQasError(
-                    name, f"True나 False여야 합니다: {getattr(self, name)!r}", f"pass {name}=True or False"
-                )
-        if self.grounding not in (None, "extractive", "cited"):
-            raise KoQasError("grounding", f"알 수 없는 방식입니다: {self.grounding!r}", "use 'extractive' or 'cited'")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise KoQasError("seed", f"정수여야 합니다: {self.seed!r}", "pass seed=0, for example")
-        if not isinstance(self.temperature, (int, float)) or not 0 <= self.temperature <= 5:
-            raise KoQasError(
-                "temperature", f"0에서 5 사이의 수여야 합니다: {self.temperature!r}", "pass temperature=0"
-            )
-        if not (self.lexical or self.dense):
-            raise KoQasError("lexical", "lexical과 dense를 모두 끌 수 없습니다.", "leave one of them on")
-
-
-ASK_FIELDS = frozenset(f.name for f in fields(AskOptions))
-
-
-@dataclass(frozen=True)
-class RepositorySettings:
-    """The `koqas` block of config.json: how this repository's model is prompted, calibrated and used."""
-
-    chat_style: str = "auto"
-    grounding: str = "cited"
-    threshold: float = 0.5
-    first_pass_threshold: float = 0.1
-    context_tokens: int = 3000
-    passage_tokens: int = 1200
-    length_power: float = 0.0
-    summary_sentences: int = 2
-    dense_weight: float = 0.15
-    max_chars: int = 600
-    calibrations: Calibrations = Calibrations()
-    reading: ReadingSettings = ReadingSettings()
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> "RepositorySettings":
-        """Read the block; keys that are not settings (provenance) are passed over."""
-        known = {f.name for f in fields(cls)} - {"calibrations", "reading"}
-        given = {k: v for k, v in row.items() if k in known}
-        return cls(
-            **given,
-            calibrations=Calibrations.from_dict(row.get("calibration", {})),
-            reading=ReadingSettings.from_dict(row.get("reading", {})),
-        )
 
 
 class KoQasPipeline(Pipeline):
@@ -321,11 +197,11 @@ class KoQasPipeline(Pipeline):
             raise KoQasError(unknown[0], "알 수 없는 인자입니다.", f"known arguments: {', '.join(sorted(ASK_FIELDS))}")
         return dict(kwargs), {}, {}
 
-    def preprocess(self, question: str, index: Index, options: AskOptions) -> "Inquiry":
+    def preprocess(self, question: str, index: Index, options: AskOptions) -> Inquiry:
         """Open an inquiry: nothing is searched yet."""
         return Inquiry(question, index, options, self.ranker)
 
-    def _forward(self, inquiry: "Inquiry") -> Result:
+    def _forward(self, inquiry: Inquiry) -> Result:
         """Search and judge, at most `max_rounds` times, then compose."""
         clock = Stopwatch()
         scored: list[ScoredChunk] = []
@@ -336,14 +212,14 @@ class KoQasPipeline(Pipeline):
             self._judge(inquiry, found)
             clock.lap("judgement")
             scored += found
-            kept = sorted((s for s in scored if s.kept), key=_merit, reverse=True)[: inquiry.options.max_kept]
+            kept = sorted((s for s in scored if s.kept), key=merit, reverse=True)[: inquiry.options.max_kept]
             if kept:
                 break
         composition = self._compose(inquiry, kept) if kept else None
         clock.lap("generation")
         for s in scored:
             s.kept = s in kept
-        ranked = sorted(scored, key=_merit, reverse=True)
+        ranked = sorted(scored, key=merit, reverse=True)
         return conclude(inquiry.question, composition, ranked, clock.timings)
 
     def postprocess(self, result: Result) -> dict[str, Any]:
@@ -352,7 +228,7 @@ class KoQasPipeline(Pipeline):
 
     # ---- stages --------------------------------------------------------------------------------------------------
 
-    def _search(self, inquiry: "Inquiry", turn: int, seen: list[ScoredChunk]) -> list[ScoredChunk]:
+    def _search(self, inquiry: Inquiry, turn: int, seen: list[ScoredChunk]) -> list[ScoredChunk]:
         """Retrieve chunks not seen before; later rounds look wider, with the keywords of the question alone."""
         options = inquiry.options
         query = inquiry.query if turn == 1 else query_of(inquiry.question, reformulated=True)
@@ -365,7 +241,7 @@ class KoQasPipeline(Pipeline):
         inquiry.meet(fresh)
         return fresh
 
-    def _judge(self, inquiry: "Inquiry", found: list[ScoredChunk]) -> None:
+    def _judge(self, inquiry: Inquiry, found: list[ScoredChunk]) -> None:
         """Set `first_pass`, `usefulness` and `kept` of chunks."""
         options, calibrations = inquiry.options, self.settings.calibrations
         if not (options.first_pass or options.docquest) or not found:
@@ -391,7 +267,7 @@ class KoQasPipeline(Pipeline):
                 s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], passages[n])
                 s.kept = s.usefulness >= bar
 
-    def _compose(self, inquiry: "Inquiry", kept: list[ScoredChunk]) -> Composition | None:
+    def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Composition | None:
         options = inquiry.options
         how = ComposeOptions(
             summary=options.summary,
@@ -409,128 +285,6 @@ class KoQasPipeline(Pipeline):
             asked = inquiry.asked or inquiry.question
             return self.extractive.compose(asked, kept, inquiry.index.documents, inquiry.coverage, how)
         return self.cited.compose(inquiry.question, kept, inquiry.index.documents, how)
-
-
-class Inquiry:
-    """One question on its way: its query tokens, their inverse document frequencies, and what it has found."""
-
-    def __init__(self, question: str, index: Index, options: AskOptions, ranker: Ranker | None = None) -> None:
-        self.question, self.index, self.options, self.ranker = question, index, options, ranker
-        self.asked: AnalyzedQuestion | None = ranker.question(question) if ranker else None
-        self.text = self.asked.text if self.asked else question  # what spans of shared words point into
-        self.query: Query = query_of(question)
-        # A corpus' weights tell a question's words apart better than those of a handful of the user's documents.
-        self.weights = (
-            {t: ranker.weights[t] for t in self.query.tokens} if ranker else index.token_weights(self.query.tokens)
-        )
-        self._covered: dict[tuple[str, str], float] = {}
-
-    def meet(self, found: Iterable[ScoredChunk]) -> None:
-        """Look up how much of the question the found chunks and their sentences cover."""
-        for s in found:
-            whole, each = self.index.coverage(self.weights, s.chunk)
-            self._covered |= {(x.text, ""): share for x, share in zip(s.chunk.sentences, each, strict=True)}
-            self._covered[s.chunk.text, s.chunk.title] = whole
-
-    def coverage(self, text: str, title: str) -> float:
-        """Return the share (0..1) of the question's inverse-document-frequency weight that a text's words cover.
-
-        Texts of found chunks (with their title) and of their sentences (without) are known; others are analyzed.
-        """
-        if (known := self._covered.get((text, title))) is not None:
-            return known
-        held = {t for s in sentences_of(f"{title}\n{text}") for t in search_tokens(s.tokens, s.text)}
-        return overlap_weight(self.weights, held)
-
-    def passage(self, chunk: Chunk) -> Passage:
-        """Describe a chunk for judgement: coverage, and what the ranker and the shared words say."""
-        coverage = self.coverage(chunk.text, chunk.title)
-        if self.asked is None or self.ranker is None:
-            return Passage(chunk.text, chunk.title, coverage)
-        sentences = [one_sentence(s.text) for s in chunk.sentences]
-        titled = [one_sentence(chunk.title)] if chunk.title else []
-        forms = matching_forms(m for s in (*titled, *sentences) for m in s.tokens)
-        support = self.ranker.read(self.asked, sentences, chunk.title).answerability if self.options.ranker else 0.0
-        return Passage(chunk.text, chunk.title, coverage, support, shared_in(self.asked.sentences, forms))
-
-
-class Stopwatch:
-    """Seconds spent in each stage."""
-
-    def __init__(self) -> None:
-        self._begun = self._last = time.perf_counter()
-        self.timings: dict[str, float] = {"retrieval": 0.0, "judgement": 0.0, "generation": 0.0, "total": 0.0}
-
-    def lap(self, stage: str) -> None:
-        """Add the time since the last lap to a stage."""
-        now = time.perf_counter()
-        self.timings[stage] += now - self._last
-        self._last, self.timings["total"] = now, now - self._begun
-
-
-def _merit(scored: ScoredChunk) -> tuple[float, float, float]:
-    """Order chunks: usefulness, else relevance, else retrieval."""
-    absent = -1.0
-    return (
-        absent if scored.usefulness is None else scored.usefulness,
-        absent if scored.first_pass is None else scored.first_pass,
-        scored.fused,
-    )
-
-
-def check_question(question: Any, number: int | None = None) -> str:  # noqa: ANN401
-    """Return a question in readable form.
-
-    Raises:
-        KoQasError: Not text, empty or too long.
-    """
-    field = "question" if number is None else f"question[{number}]"
-    if not isinstance(question, str):
-        raise KoQasError(field, f"문자열이어야 하는데 {type(question).__name__}입니다.", "pass the question as str")
-    text = " ".join(view_of(question).text.split())
-    if not text:
-        raise KoQasError(field, "질문이 비어 있습니다.", "ask something")
-    if len(text) > LONGEST_QUESTION:
-        raise KoQasError(field, f"질문이 너무 깁니다({len(text):,}자).", f"at most {LONGEST_QUESTION:,} characters")
-    return text
-
-
-def conclude(
-    question: str, composition: Composition | None, ranked: list[ScoredChunk], timings: dict[str, float]
-) -> Result:
-    """Make a result of a composition, or an abstention where there is none."""
-    if composition is None:
-        best = max((s.usefulness for s in ranked if s.usefulness is not None), default=0.0)
-        return Result(question, "", ABSTENTION, False, 1.0 - best, [], ranked, timings)
-    c = composition
-    return Result(question, c.summary, c.answer, True, c.confidence, list(c.evidence), ranked, timings)
-
-
-def verify(result: dict[str, Any], documents: Any) -> bool:  # noqa: ANN401
-    """Re-check a result's evidence without any model.
-
-    Args:
-        result (`dict`): What the pipeline returned.
-        documents: The documents it was asked of (anything `load_documents` reads, or an `Index`).
-
-    Returns:
-        `bool`: True when every quote stands at its offsets in a text with the recorded hash, and an answered
-        result has evidence.
-    """
-    known: Iterable[Document] = (
-        documents.documents.values() if isinstance(documents, Index) else load_documents(documents)
-    )
-    texts = {d.id: d.text for d in known}
-    for e in result["evidence"]:
-        text = texts.get(e["document"])
-        if (
-            text is None
-            or sha256_of(text) != e["sha256"]
-            or text[e["start"] : e["end"]] != e["quote"]
-            or not e["quote"]
-        ):
-            return False
-    return bool(result["evidence"]) or not result["answered"]
 
 
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401

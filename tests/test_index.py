@@ -8,8 +8,9 @@ import sys
 import pytest
 from conftest import DOCUMENTS, ROOT, edit
 
-from koqas import koqas_pipeline
-from koqas.koqas_pipeline import Inquiry, verify
+from koqas import koqas_inquiry
+from koqas.koqas_inquiry import Inquiry
+from koqas.koqas_pipeline import verify
 from koqas.koqas_storage import standing
 from koqas.koqas_types import KoQasError
 
@@ -148,5 +149,5 @@ def test_no_document_is_analyzed_again_for_coverage(qa, monkeypatch):
     def read_again(text):
         raise AssertionError(f"analyzed again: {text}")
 
-    monkeypatch.setattr(koqas_pipeline, "sentences_of", read_again)
+    monkeypatch.setattr(koqas_inquiry, "sentences_of", read_again)
     assert verify(qa("새 다리를 설계한 사람은?"), DOCUMENTS)

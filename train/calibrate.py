@@ -24,7 +24,9 @@ from transformers import HfArgumentParser
 
 from koqas.koqas_answers import ReadingSettings, ReadingWeights
 from koqas.koqas_docquest import Passage
-from koqas.koqas_pipeline import AskOptions, Inquiry, KoQasPipeline, load
+from koqas.koqas_inquiry import Inquiry
+from koqas.koqas_options import AskOptions
+from koqas.koqas_pipeline import KoQasPipeline, load
 from koqas.koqas_retrieval import Index
 from koqas.koqas_types import Document, ScoredChunk
 from koqas.train.corpora import WrittenQuestion, written_passages

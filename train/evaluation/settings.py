@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from trl import TrlParser
 
-from koqas.koqas_pipeline import ASK_FIELDS
+from koqas.koqas_options import ASK_FIELDS
 from koqas.koqas_types import KoQasError
 from koqas.train.generation.settings import GenerationSettings
 

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from koqas.koqas_pipeline import AskOptions, Inquiry, KoQasPipeline
+from koqas.koqas_inquiry import Inquiry
+from koqas.koqas_options import AskOptions
+from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_retrieval import Index
 from koqas.koqas_types import Chunk
 from koqas.train.calibrate import calibration_error

@@ -13,7 +13,8 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from koqas.koqas_pipeline import RepositorySettings, verify
+from koqas.koqas_options import RepositorySettings
+from koqas.koqas_pipeline import verify
 from koqas.koqas_prompts import MATCH_TOKEN
 from koqas.koqas_ranker import RANKER_FILE
 from koqas.koqas_repository import MODEL_FILES, RETRIEVER_FILES, check_files
