@@ -2,6 +2,7 @@
 
 python -m koqas.koqas_demo                                   # five questions about the sample documents
 python -m koqas.koqas_demo "질문" --documents DIR            # one question about your own folder
+python -m koqas.koqas_demo --calibrate PAIRS --documents DIR # how many questions can be answered with few wrong answers
 
 Only light modules are imported at the top: `--help` answers at once, and `main` loads Kiwi's dictionary while torch
 and transformers are being imported.
@@ -12,6 +13,7 @@ import json
 import logging
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -53,6 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--documents", default=str(SAMPLE / "documents"), help=".txt, .md, .html 폴더나 저장된 색인")
     parser.add_argument("--model", default=str(ROOT), help="저장소 폴더나 허브 id")
     parser.add_argument("--threshold", type=float, default=None, help="유용성 문턱 0..1")
+    parser.add_argument(
+        "--least_confidence", type=float, default=None, help="이보다 확신이 낮은 답은 하지 않습니다 0..1"
+    )
+    parser.add_argument("--calibrate", metavar="PAIRS", help="question, answer 열이 있는 .csv나 .jsonl (약 100줄)")
+    parser.add_argument("--most_wrong", type=float, default=0.05, help="--calibrate: 틀린 답의 가장 큰 비율")
+    parser.add_argument("--certainty", type=float, default=0.9, help="--calibrate: 약속이 지켜질 확률; 0은 본 그대로")
     parser.add_argument("--json", action="store_true", help="결과를 JSON으로 출력합니다")
     return parser
 
@@ -73,8 +81,14 @@ def answer_all(args: argparse.Namespace, analyzer: Thread) -> None:
     qa = load(args.model)
     analyzer.join()  # `kiwi()` keeps one instance, but two threads that ask at once would build two
     qa.index = qa.build_index(args.documents, progress=True)
+    options = {"threshold": args.threshold, "least_confidence": args.least_confidence}
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.calibrate:
+        promise = qa.calibrate(args.calibrate, most_wrong=args.most_wrong, certainty=args.certainty, **options)
+        sys.stdout.write(f"{json.dumps(asdict(promise)) if args.json else promise}\n")
+        return
     for question in args.question or sample_questions():
-        result = qa(question, threshold=args.threshold)
+        result = qa(question, **options)
         if args.json:
             sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
         else:

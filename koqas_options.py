@@ -29,6 +29,7 @@ class AskOptions:
         threshold (`float`, *optional*): Usefulness a chunk needs to be kept; None: the repository's.
         answer_threshold (`float`, *optional*): Probability that some candidate answer is right below which the
             question is not answered; None: the repository's.
+        least_confidence (`float`): Answers of lower confidence are withheld; see `KoQasPipeline.calibrate`.
         max_kept (`int`): Most chunks the answer is written from.
         max_rounds (`int`): Searches before abstaining.
         grounding (`str`, *optional*): `extractive` or `cited`; None: the repository's.
@@ -49,6 +50,7 @@ class AskOptions:
     docquest: bool = True
     threshold: float | None = None
     answer_threshold: float | None = None
+    least_confidence: float = 0.0
     max_kept: int = 3
     max_rounds: int = 2
     grounding: str | None = None
@@ -70,7 +72,7 @@ class AskOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
                 raise KoQasError(name, f"1 이상의 정수여야 합니다: {value!r}", f"pass {name}=8, for example")
-        for name in ("threshold", "first_pass_threshold", "answer_threshold"):
+        for name in ("threshold", "first_pass_threshold", "answer_threshold", "least_confidence"):
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1

@@ -11,6 +11,7 @@ Details live in the siblings. This module knows how stages follow one another an
 """
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from .koqas_loading import (
     load_parts,
 )
 from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_question
+from .koqas_promise import Promise, agrees, labelled_questions, outcomes_of, promise_of
 from .koqas_prompts import chat_format
 from .koqas_reader import Reader
 from .koqas_repository import ranker_of, retriever_of, settings_block
@@ -191,6 +193,39 @@ class KoQasPipeline(Pipeline):
         results = [self.postprocess(self._forward(self.preprocess(q, index, options))) for q in checked]
         return results if isinstance(question, (list, tuple)) else results[0]
 
+    def calibrate(
+        self,
+        pairs: Any,  # noqa: ANN401  (see `labelled_questions`)
+        documents: Any = None,  # noqa: ANN401
+        *,
+        most_wrong: float = 0.05,
+        certainty: float = 0.9,
+        right: Callable[[str, Sequence[str]], bool] = agrees,
+        progress: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Promise:
+        """Find out how many of your questions can be answered with few wrong answers; changes nothing here.
+
+        `print(promise)` says it in words, and `qa(question, **promise.options())` keeps it.
+
+        Args:
+            pairs: About 100 of your own `{question, answer}`; see `koqas_promise.labelled_questions`.
+            documents (*optional*): What they are about; None: the pipeline's.
+            most_wrong (`float`): Largest share of wrong answers among those given.
+            certainty (`float`): Probability with which that must hold; 0 looks at the observed share only.
+            right (`Callable[[str, Sequence[str]], bool]`): Whether an answer is right; by default it holds a right one.
+            progress (`bool`): Show a progress bar.
+            **kwargs: Fields of `AskOptions` that you will ask with.
+
+        Raises:
+            KoQasError: Bad pairs, too few of them, or a share out of range.
+        """
+        labelled = labelled_questions(pairs)
+        index = self.index if documents is None else self.build_index(documents)
+        asking = {"least_confidence": 0.0, **kwargs}
+        outcomes = outcomes_of(lambda q: self(q, index, **asking), labelled, right, progress=progress)
+        return promise_of(outcomes, most_wrong, certainty)
+
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:  # noqa: ANN401
         unknown = sorted(set(kwargs) - ASK_FIELDS)
         if unknown:
@@ -216,6 +251,8 @@ class KoQasPipeline(Pipeline):
             if kept:
                 break
         composition = self._compose(inquiry, kept) if kept else None
+        if composition is not None and composition.confidence < inquiry.options.least_confidence:
+            composition = None
         clock.lap("generation")
         for s in scored:
             s.kept = s in kept
