@@ -25,12 +25,38 @@ ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "data_sample"
 
 
+class Teller:
+    """Prints a question and, event by event, what is found and written about it."""
+
+    def __init__(self, question: str) -> None:
+        self.written = ""  # section that is being written
+        self.answer = ""
+        sys.stdout.write(f"\n질문  {question}\n")
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """Print an event (`Event.to_dict()`: importing the classes would import torch)."""
+        kind = told["event"]
+        if kind == "scored":
+            kept = sum(d["kept"] for d in told["documents"])
+            sys.stdout.write(f"검색  {told['round']}차: 조각 {len(told['documents'])}개 중 {kept}개가 유용\n")
+        elif kind in ("summary", "answer"):
+            if self.written != kind:
+                sys.stdout.write(("\n" if self.written else "") + {"summary": "요약  ", "answer": "답변  "}[kind])
+                self.written = kind
+            sys.stdout.write(told["text"])
+            self.answer += told["text"] if kind == "answer" else ""
+        elif kind == "done":
+            sys.stdout.write("\n" if self.written else "")
+            if (final := told["result"]["answer"]) != self.answer:
+                sys.stdout.write(f"답변  {final}\n")
+        sys.stdout.flush()
+
+
 def show(result: dict[str, Any], verified: bool) -> None:
-    """Print a result: answer, summary, quotes with the answer marked, a usefulness bar for each document."""
+    """Print what stands behind an answer: quotes with the answer marked, a usefulness bar for each document."""
     write = sys.stdout.write
-    write(f"\n질문  {result['question']}\n답변  {result['answer']}\n")
     if result["answered"]:
-        write(f"요약  {result['summary']}\n확신  {result['confidence']:.2f}\n")
+        write(f"확신  {result['confidence']:.2f}\n")
     for e in result["evidence"]:
         quote = " ".join(e["quote"].split()).replace(result["answer"], f"⟦{result['answer']}⟧")
         write(f"근거  {e['document']} [{e['start']}:{e['end']}] {quote}\n")
@@ -88,11 +114,15 @@ def answer_all(args: argparse.Namespace, analyzer: Thread) -> None:
         sys.stdout.write(f"{json.dumps(asdict(promise)) if args.json else promise}\n")
         return
     for question in args.question or sample_questions():
-        result = qa(question, **options)
         if args.json:
-            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-        else:
-            show(result, verify(result, qa.index))
+            sys.stdout.write(json.dumps(qa(question, **options), ensure_ascii=False) + "\n")
+            continue
+        teller = Teller(question)
+        told: dict[str, Any] = {}
+        for event in qa.stream(question, **options):
+            told = event.to_dict()
+            teller.tell(told)
+        show(told["result"], verify(told["result"], qa.index))
 
 
 def main() -> int:

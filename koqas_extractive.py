@@ -4,14 +4,16 @@ Nothing can be invented. A repository with a trained reader and ranker chooses w
 language model rates sentences with the usefulness prompt and candidate spans by their likelihood after the summary.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
 
 from .koqas_answers import Answers, Choice, ReadSentence
+from .koqas_citations import evidence_of
 from .koqas_docquest import Calibrations, DocQuest, Passage
-from .koqas_generation import ComposeOptions, RatedSentence, evidence_of, fit_context
+from .koqas_events import AnswerPiece, Piece, SummaryPiece
+from .koqas_generation import ComposeOptions, RatedSentence, fit_context
 from .koqas_prompts import ChatFormat
 from .koqas_ranker import AnalyzedQuestion
 from .koqas_text import answer_candidates, one_sentence
@@ -40,15 +42,18 @@ class Extractive:
         self.model, self.chat, self.docquest, self.calibrations = model, chat, docquest, calibrations
         self.answers = answers
 
-    def compose(
+    def pieces(
         self,
         question: str | AnalyzedQuestion,
         kept: Sequence[ScoredChunk],
         documents: dict[str, Document],
         coverage: Callable[[str, str], float],
         options: ComposeOptions,
-    ) -> Composition | None:
-        """Summarize and answer, or return None when the passages offer no span, or none that is likely enough."""
+    ) -> Generator[Piece, None, Composition | None]:
+        """Choose, then tell the summary sentence by sentence and the answer.
+
+        Returns None, and tells nothing, when the passages offer no span, or none that is likely enough.
+        """
         if self.answers is not None and isinstance(question, AnalyzedQuestion) and (options.ranker or options.reader):
             most = options.summary_sentences if options.summary else 1
             choice = self.answers.choose(
@@ -57,7 +62,7 @@ class Extractive:
         else:
             text = question.text if isinstance(question, AnalyzedQuestion) else question
             choice = self.by_likelihood(text, kept, coverage, options)
-        if choice is None:
+        if choice is None or choice.chance < options.least_confidence:
             return None
         quoted = [choice.source, *(s for s in choice.summary if s is not choice.source)]
         places = [s.scored.chunk.sentences[s.number] for s in quoted]
@@ -65,8 +70,11 @@ class Extractive:
             evidence_of(documents[s.scored.chunk.document], p.start, p.end)
             for s, p in zip(quoted, places, strict=True)
         )
-        summary = " ".join(s.analyzed.text for s in choice.summary)
-        return Composition(summary or choice.source.analyzed.text, choice.answer, choice.chance, evidence)
+        told = [s.analyzed.text for s in choice.summary] or [choice.source.analyzed.text]
+        for number, sentence in enumerate(told):
+            yield SummaryPiece(f" {sentence}" if number else sentence)
+        yield AnswerPiece(choice.answer)
+        return Composition(" ".join(told), choice.answer, choice.chance, evidence)
 
     def by_likelihood(
         self,

@@ -59,17 +59,22 @@ class Inquiry:
 
 
 class Stopwatch:
-    """Seconds spent in each stage."""
+    """Seconds spent in each stage; `total` is their sum."""
 
     def __init__(self) -> None:
-        self._begun = self._last = time.perf_counter()
+        self._last = time.perf_counter()
         self.timings: dict[str, float] = {"retrieval": 0.0, "judgement": 0.0, "generation": 0.0, "total": 0.0}
 
     def lap(self, stage: str) -> None:
         """Add the time since the last lap to a stage."""
         now = time.perf_counter()
         self.timings[stage] += now - self._last
-        self._last, self.timings["total"] = now, now - self._begun
+        self.timings["total"] += now - self._last
+        self._last = now
+
+    def resume(self) -> None:
+        """Leave out the time since the last lap: whoever reads the events took it."""
+        self._last = time.perf_counter()
 
 
 def merit(scored: ScoredChunk) -> tuple[float, float, float]:

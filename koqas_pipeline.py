@@ -11,7 +11,7 @@ Details live in the siblings. This module knows how stages follow one another an
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from .koqas_answers import Answers
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
+from .koqas_events import Done, Event, Piece, Retrieved, Scored
 from .koqas_extractive import Extractive
 from .koqas_generation import Cited, ComposeOptions
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
@@ -181,17 +182,35 @@ class KoQasPipeline(Pipeline):
         Raises:
             KoQasError: Bad question, documents or option; names the field.
         """
-        self._sanitize_parameters(**kwargs)
-        options = replace(self._defaults, **kwargs).checked()
-        questions = list(question) if isinstance(question, (list, tuple)) else [question]
-        checked = [
-            check_question(q, n if isinstance(question, (list, tuple)) else None) for n, q in enumerate(questions)
-        ]
+        several = isinstance(question, (list, tuple))
+        inquiries = self._inquiries(list(question) if several else [question], several, documents, kwargs)
+        results = [self.postprocess(self._forward(inquiry)) for inquiry in inquiries]
+        return results if several else results[0]
+
+    def stream(self, question: str, documents: Any = None, **kwargs: Any) -> Iterator[Event]:  # noqa: ANN401
+        """Answer one question event by event: retrieved, scored, pieces of summary and answer, done.
+
+        Arguments and errors are those of a call, and input is checked before the first event is asked for. The last
+        event is `Done`; its result is the one a call returns. Closing the iterator stops the work.
+        """
+        (inquiry,) = self._inquiries([question], False, documents, kwargs)
+        return self._events(inquiry)
+
+    def _inquiries(
+        self,
+        questions: list[Any],
+        several: bool,
+        documents: Any,  # noqa: ANN401
+        given: dict[str, Any],
+    ) -> list[Inquiry]:
+        """Check everything of a call before anything runs."""
+        self._sanitize_parameters(**given)
+        options = replace(self._defaults, **given).checked()
+        checked = [check_question(q, n if several else None) for n, q in enumerate(questions)]
         index = self.index if documents is None else self.build_index(documents)
         if index is None:
             raise KoQasError("documents", "문서가 없습니다.", "pass documents= to the pipeline or to the call")
-        results = [self.postprocess(self._forward(self.preprocess(q, index, options))) for q in checked]
-        return results if isinstance(question, (list, tuple)) else results[0]
+        return [self.preprocess(q, index, options) for q in checked]
 
     def calibrate(
         self,
@@ -237,6 +256,12 @@ class KoQasPipeline(Pipeline):
         return Inquiry(question, index, options, self.ranker)
 
     def _forward(self, inquiry: Inquiry) -> Result:
+        """Follow the events to the last one."""
+        *_, last = self._events(inquiry)
+        assert isinstance(last, Done)
+        return last.result
+
+    def _events(self, inquiry: Inquiry) -> Iterator[Event]:
         """Search and judge, at most `max_rounds` times, then compose."""
         clock = Stopwatch()
         scored: list[ScoredChunk] = []
@@ -244,20 +269,24 @@ class KoQasPipeline(Pipeline):
         for turn in range(1, inquiry.options.max_rounds + 1):
             found = self._search(inquiry, turn, scored)
             clock.lap("retrieval")
+            yield Retrieved(turn, tuple(found))
+            clock.resume()
             self._judge(inquiry, found)
             clock.lap("judgement")
+            yield Scored(turn, tuple(found))
+            clock.resume()
             scored += found
             kept = sorted((s for s in scored if s.kept), key=merit, reverse=True)[: inquiry.options.max_kept]
             if kept:
                 break
-        composition = self._compose(inquiry, kept) if kept else None
+        composition = (yield from self._compose(inquiry, kept)) if kept else None
         if composition is not None and composition.confidence < inquiry.options.least_confidence:
             composition = None
         clock.lap("generation")
         for s in scored:
             s.kept = s in kept
         ranked = sorted(scored, key=merit, reverse=True)
-        return conclude(inquiry.question, composition, ranked, clock.timings)
+        yield Done(conclude(inquiry.question, composition, ranked, clock.timings))
 
     def postprocess(self, result: Result) -> dict[str, Any]:
         """Return the plain dict."""
@@ -304,7 +333,8 @@ class KoQasPipeline(Pipeline):
                 s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], passages[n])
                 s.kept = s.usefulness >= bar
 
-    def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Composition | None:
+    def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Generator[Piece, None, Composition | None]:
+        """Write summary and answer piece by piece; returns the whole."""
         options = inquiry.options
         how = ComposeOptions(
             summary=options.summary,
@@ -312,6 +342,7 @@ class KoQasPipeline(Pipeline):
             context_tokens=self.settings.context_tokens,
             length_power=self.settings.length_power,
             answer_threshold=options.answer_threshold,
+            least_confidence=options.least_confidence,
             ranker=options.ranker,
             reader=options.reader,
             max_new_tokens=options.max_new_tokens,
@@ -320,8 +351,8 @@ class KoQasPipeline(Pipeline):
         )
         if (options.grounding or self.settings.grounding) == "extractive":
             asked = inquiry.asked or inquiry.question
-            return self.extractive.compose(asked, kept, inquiry.index.documents, inquiry.coverage, how)
-        return self.cited.compose(inquiry.question, kept, inquiry.index.documents, how)
+            return (yield from self.extractive.pieces(asked, kept, inquiry.index.documents, inquiry.coverage, how))
+        return (yield from self.cited.pieces(inquiry.question, kept, inquiry.index.documents, how))
 
 
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401

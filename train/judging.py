@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from koqas.koqas_generation import REFUSAL
+from koqas.koqas_citations import REFUSAL
 from koqas.koqas_text import sentences_of
 from koqas.koqas_types import KoQasError
 from koqas.train.candidates import Candidates
