@@ -5,7 +5,9 @@
     python train/evaluate.py --parts competition --backend openai --model NAME --base_url http://localhost:8000/v1
 
 Parts: `korquad` (retrieval, DocQuest, reading and its ablations), `docquest` (four levels of negatives on the written
-questions), `beir` (a retrieval set in BEIR layout). Each writes results/PART.json. A run that was stopped goes on where
+questions), `beir` (a retrieval set in BEIR layout), `claim` (similarity search alone against our stages, one more at a
+time), `reliability` (what probabilities, thresholds and promises are worth).
+Each writes results/PART.json. A run that was stopped goes on where
 it was; changed weights, data or options start anew, changed code only with `--redo true`.
 KorQuAD, KoBEST and AutoRAG-ko are for measuring only.
 """
@@ -19,8 +21,10 @@ from pathlib import Path
 from koqas.koqas_pipeline import load
 from koqas.koqas_types import KoQasError
 from koqas.train.evaluation.bench import Bench, Report
+from koqas.train.evaluation.claim import claim
 from koqas.train.evaluation.korquad import docquest, korquad
 from koqas.train.evaluation.ledger import Ledger, Row, weights_digest
+from koqas.train.evaluation.reliability import reliability
 from koqas.train.evaluation.retrieval import beir
 from koqas.train.evaluation.settings import FILES, Evaluation, parse
 from koqas.train.preparation.line import file_digest
@@ -30,6 +34,8 @@ PARTS: dict[str, Callable[[Bench], Report]] = {
     "korquad": korquad,
     "docquest": docquest,
     "beir": beir,
+    "claim": claim,
+    "reliability": reliability,
 }
 
 
@@ -43,16 +49,13 @@ def main(evaluation: Evaluation) -> list[Path]:
     if unknown := [p for p in arguments.parts if p not in PARTS] or not arguments.parts:
         raise KoQasError("parts", f"알 수 없는 측정입니다: {unknown}", f"some of {', '.join(PARTS)}")
     qa = load(arguments.repository)
-    basis = basis_of(evaluation)
-    written = []
-    for part in arguments.parts:
-        path = Path(arguments.work) / f"{part}.jsonl"
-        if arguments.redo:
-            path.unlink(missing_ok=True)
-        ledger = Ledger(path, basis)
-        report = PARTS[part](Bench(qa, evaluation, ledger))
-        ledger.close()
-        written.append(write_record(evaluation, part, report))
+    rows = Path(arguments.work) / "rows.jsonl"
+    if arguments.redo:
+        rows.unlink(missing_ok=True)
+    ledger = Ledger(rows, basis_of(evaluation))
+    bench = Bench(qa, evaluation, ledger)
+    written = [write_record(evaluation, part, PARTS[part](bench)) for part in arguments.parts]
+    ledger.close()
     return written
 
 
@@ -60,7 +63,18 @@ def basis_of(evaluation: Evaluation) -> Row:
     """Return what measured rows depend on: options, data, weights."""
     arguments = evaluation.arguments
     files = {name: Path(getattr(arguments, name)) for name in FILES if getattr(arguments, name)}
-    passed_over = {"parts", "repository", "results", "work", "redo", *FILES}
+    passed_over = {
+        "parts",
+        "repository",
+        "questions",
+        "absent",
+        "arms",
+        "results",
+        "work",
+        "redo",
+        "third_party",
+        *FILES,
+    }
     return {
         "options": {k: v for k, v in asdict(arguments).items() if k not in passed_over},
         "judge": [evaluation.judge.model, evaluation.judge.seed],

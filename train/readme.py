@@ -1,7 +1,7 @@
-"""Fill the README from results/: its tables, its sentences with numbers, and `model-index` in its front matter.
+"""Fill the README from results/: tables, sentences with numbers, `model-index` in the front matter, and the pictures.
 
-    python train/readme.py            # rewrite README.md
-    python train/readme.py --check    # exit 1 if README.md differs from results/
+    python train/readme.py            # rewrite README.md, draw the pictures whose numbers changed
+    python train/readme.py --check    # exit 1 if README.md or a picture differs from results/
 
 Text between `<!-- results: NAME -->` and `<!-- end -->` belongs to this command; everything else is the author's.
 """
@@ -18,6 +18,7 @@ from huggingface_hub import ModelCard
 from transformers import HfArgumentParser
 
 from koqas.koqas_types import KoQasError
+from koqas.train.evaluation.tables import claim_table, promise_table
 from koqas.train.publishing.card import as_eval_result
 from koqas.train.publishing.measures import measured_in
 
@@ -58,7 +59,7 @@ class TableRow:
 
 READ = ("em", "f1", "evidence_hit")
 LEVELS = ("random", "neighbour", "same_article")
-KORQUAD, WRITTEN = "korquad.json", "calibration.json"
+KORQUAD, WRITTEN, CLAIM, TRUST = "korquad.json", "calibration.json", "claim.json", "reliability.json"
 READING = {
     "end_to_end": "**끝에서 끝까지**: EM / F1 / 근거 문장 적중",
     "end_to_end_never_refusing": "끝에서 끝까지, 기권 없이",
@@ -210,6 +211,8 @@ BLOCKS: dict[str, Callable[[Records], str]] = {
     "systems": systems,
     "english": english,
     "examples": examples,
+    "claim": lambda records: claim_table(records.document(CLAIM)["report"]),
+    "promises": lambda records: promise_table(records.document(TRUST)["report"]),
 }
 
 
@@ -237,9 +240,13 @@ def main(args: ReadmeArguments) -> None:
     folder = Path(args.repository)
     readme = folder / "README.md"
     wanted = filled(readme, folder / "results")
+    # Loaded here: matplotlib is slow to import, and publishing needs the text alone.
+    from koqas.train.evaluation.plots import draw_all, outdated
+
     if args.check:
-        sys.exit(int(wanted != readme.read_text("utf-8")))
+        sys.exit(int(wanted != readme.read_text("utf-8") or bool(outdated(folder / "results"))))
     readme.write_text(wanted, "utf-8")
+    draw_all(folder / "results")
 
 
 if __name__ == "__main__":

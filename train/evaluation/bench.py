@@ -1,6 +1,7 @@
 """What the parts of a measuring run share: the pipeline, the questions, the index, the rows measured so far."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,9 +50,11 @@ class Bench:
         return self.qa.build_index(self.squad.documents, progress=True)
 
 
-def drawn(asked: list[Asked], count: int, seed: int) -> list[Asked]:
-    """Draw questions without replacement."""
-    return random.Random(seed).sample(asked, min(count, len(asked)))
+def drawn(asked: Sequence[Asked], count: int, seed: int) -> list[Asked]:
+    """Draw questions without replacement; a larger draw begins with the smaller one, so its rows are used again."""
+    order = list(asked)
+    random.Random(seed).shuffle(order)
+    return order[:count]
 
 
 def required(arguments: EvaluateArguments, name: str) -> str:
