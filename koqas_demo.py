@@ -87,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--calibrate", metavar="PAIRS", help="question, answer 열이 있는 .csv나 .jsonl (약 100줄)")
     parser.add_argument("--most_wrong", type=float, default=0.05, help="--calibrate: 틀린 답의 가장 큰 비율")
     parser.add_argument("--certainty", type=float, default=0.9, help="--calibrate: 약속이 지켜질 확률; 0은 본 그대로")
+    parser.add_argument("--endpoint", default=None, help="판단하고 쓸 OpenAI 호환 서버, http://localhost:8000/v1")
     parser.add_argument("--json", action="store_true", help="결과를 JSON으로 출력합니다")
     return parser
 
@@ -104,7 +105,7 @@ def answer_all(args: argparse.Namespace, analyzer: Thread) -> None:
     set_verbosity_error()
     disable_progress_bar()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it recommends kernels that fp32 does not use
-    qa = load(args.model)
+    qa = load(args.model, endpoint=args.endpoint)
     analyzer.join()  # `kiwi()` keeps one instance, but two threads that ask at once would build two
     qa.index = qa.build_index(args.documents, progress=True)
     options = {"threshold": args.threshold, "least_confidence": args.least_confidence}

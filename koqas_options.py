@@ -130,6 +130,10 @@ class RepositorySettings:
             reading=ReadingSettings.from_dict(row.get("reading", {})),
         )
 
+    def for_another_model(self) -> "RepositorySettings":
+        """Return the settings without what was fitted to the repository's own model; how texts are cut stays."""
+        return RepositorySettings(dense_weight=self.dense_weight, max_chars=self.max_chars)
+
 
 def check_question(question: Any, number: int | None = None) -> str:  # noqa: ANN401
     """Return a question in readable form.

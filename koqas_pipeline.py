@@ -22,6 +22,7 @@ from .koqas_answers import Answers
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
+from .koqas_endpoint import EndpointModel, endpoint_of
 from .koqas_events import Done, Event, Piece, Retrieved, Scored
 from .koqas_extractive import Extractive
 from .koqas_generation import Cited, ComposeOptions
@@ -36,6 +37,7 @@ from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_que
 from .koqas_promise import Promise, agrees, labelled_questions, outcomes_of, promise_of
 from .koqas_prompts import chat_format
 from .koqas_reader import Reader
+from .koqas_remote import RemoteCited, RemoteDocQuest
 from .koqas_repository import ranker_of, retriever_of, settings_block
 from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index, query_of
 from .koqas_saving import push_pipeline, save_pipeline
@@ -55,6 +57,8 @@ class KoQasPipeline(Pipeline):
         documents (*optional*): Documents for all calls; see `koqas_documents.load_documents`. Also a folder
             written by `save_index`.
         encoder (*optional*): A dense encoder to use instead of the repository's `retriever/`.
+        endpoint (*optional*): An OpenAI-compatible server that judges and writes instead of `model`: its address, a
+            mapping of the fields of `koqas_endpoint.Endpoint`, or an `Endpoint`. Retrieved passages are sent there.
         **kwargs: Fields of `AskOptions`, and what every transformers pipeline takes.
     """
 
@@ -69,6 +73,7 @@ class KoQasPipeline(Pipeline):
         tokenizer: Any = None,  # noqa: ANN401
         documents: Any = None,  # noqa: ANN401
         encoder: DenseEncoder | None = None,
+        endpoint: Any = None,  # noqa: ANN401
         progress: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
@@ -92,12 +97,17 @@ class KoQasPipeline(Pipeline):
             max_chars=self.settings.max_chars, dense_weight=self.settings.dense_weight, encoder=encoder_id
         )
         self.chat = chat_format(tokenizer, self.settings.chat_style)
-        self.docquest = DocQuest(self.model, self.chat, self._defaults.batch_size, self.settings.passage_tokens)
+        docquest = DocQuest(self.model, self.chat, self._defaults.batch_size, self.settings.passage_tokens)
         # A model that does not know the marks cannot be read together with the ranker.
         self.ranker = ranker_of(self.repository) if self.chat.mark is not None else None
         answers = Answers(self.ranker, Reader(self.model, self.chat), self.settings.reading) if self.ranker else None
-        self.extractive = Extractive(self.model, self.chat, self.docquest, self.settings.calibrations, answers)
-        self.cited = Cited(self.model, self.chat)
+        self.extractive = Extractive(self.model, self.chat, docquest, self.settings.calibrations, answers)
+        self.docquest: DocQuest | RemoteDocQuest = docquest
+        self.cited: Cited | RemoteCited = Cited(self.model, self.chat)
+        if endpoint is not None:
+            remote = EndpointModel(endpoint_of(endpoint))
+            self.docquest, self.cited = RemoteDocQuest(remote), RemoteCited(remote, self.chat)
+            self.settings = self.settings.for_another_model()
         self.index = None if documents is None else self.build_index(documents, progress=progress)
 
     # ---- documents -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Knows the two heads; knows nothing about who writes the text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from .koqas_events import AnswerPiece, Piece, SummaryPiece
 
@@ -29,16 +29,16 @@ class Sections:
         self._answering, self._both = answering, both
         self._raw = ""
 
-    def read(self, piece: str) -> Iterator[Piece]:
+    def read(self, piece: str) -> Generator[Piece, None, None]:
         """Take the next characters; give those that are certain."""
         self._raw += piece
         yield from self._tell(last=False)
 
-    def end(self) -> Iterator[Piece]:
+    def end(self) -> Generator[Piece, None, None]:
         """Give what was held back."""
         yield from self._tell(last=True)
 
-    def _tell(self, *, last: bool) -> Iterator[Piece]:
+    def _tell(self, *, last: bool) -> Generator[Piece, None, None]:
         text = self._raw
         if opening := (ANSWER_HEAD if self._answering else SUMMARY_HEAD).match(text):
             text = text[opening.end() :]
@@ -58,7 +58,7 @@ class Sections:
         if head and self._both:
             yield from self._answer(text[head.end() :])
 
-    def _answer(self, text: str) -> Iterator[Piece]:
+    def _answer(self, text: str) -> Generator[Piece, None, None]:
         if more := text.strip()[len(self.answer) :]:
             self.answer += more
             yield AnswerPiece(more)

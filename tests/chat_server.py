@@ -112,7 +112,7 @@ class ChatHandler(BaseHTTPRequestHandler):
         """Answer a chat completion, or misbehave."""
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][-1]["content"] if len(body["messages"]) == 2 else body["messages"][1]["content"]
+        prompt = body["messages"][-1]["content"] if len(body["messages"]) < 3 else body["messages"][1]["content"]
         key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         with server.lock:
             server.calls[key] += 1
