@@ -1,4 +1,5 @@
 # make demo       index the sample documents and ask five questions
+# make app        ask your own documents in the browser (http://127.0.0.1:7860)
 # make test       run the tests
 # make test-slow  run the tests that train for minutes
 # make style      ruff and mypy
@@ -6,9 +7,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow style
+.PHONY: app demo test test-slow style
 demo: $(VENV)/.installed
 	$(BIN)/python -m koqas.koqas_demo
+
+app: $(VENV)/.installed
+	$(BIN)/python -c "import gradio" 2>/dev/null || $(BIN)/python -m pip install --quiet -e ".[app]"
+	$(BIN)/python -m koqas.interface
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not slow and not gpu" tests
@@ -20,7 +25,7 @@ test-slow: $(VENV)/.installed
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	@mkdir -p $(VENV)/typed && ln -sfn ../.. $(VENV)/typed/koqas
-	cd $(VENV)/typed && ../bin/mypy --config-file ../../pyproject.toml koqas/koqas_*.py koqas/service koqas/train
+	cd $(VENV)/typed && ../bin/mypy --config-file ../../pyproject.toml koqas/koqas_*.py koqas/interface koqas/service koqas/train
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@echo "가상 환경을 만들고 패키지를 설치합니다 (installing into $(VENV); the first time takes minutes)"

@@ -116,7 +116,7 @@ def summarized(seen: Observed, args: LoadArguments) -> dict[str, Any]:
         "problems": len(seen.problems),
         "problem_kinds": sorted(set(seen.problems)),
         "requests_per_second": round(len(waited) / args.seconds, 2),
-        "seconds": {"p50": p50, "p95": p95, "p99": p99, "longest": round(float(waited.max()), 3)},
+        "latency_s": {"p50": p50, "p95": p95, "p99": p99, "longest": round(float(waited.max()), 3)},
         "memory_mb": {"first": round(memory[0], 1), "last": round(memory[-1], 1), "most": round(memory.max(), 1)},
         "memory_slope_mb_per_minute": round(slope, 2),
     }

@@ -5,8 +5,9 @@
     python train/preferences.py choose --by sheet --sheet runs/sheet.csv --out runs/pairs.csv        # in a spreadsheet
     python train/preferences.py choose --by judge --model NAME --base_url http://localhost:8000/v1 --out runs/pairs.csv
     python train/preferences.py choose --by measure --out runs/pairs.csv                             # no one to ask
+    python train/preferences.py merge --feedback feedback --out runs/pairs.csv                       # what users said
 
-Both commands go on where they stopped: run them again. Pairs have the columns question, context, chosen, rejected (with
+The first two commands go on where they stopped: run them again. Pairs have the columns question, context, chosen, rejected (with
 `--summaries true` also chosen_summary and rejected_summary); train/dpo.py learns from them.
 """
 
@@ -23,11 +24,12 @@ from trl import ModelConfig, SFTConfig
 from koqas.koqas_types import KoQasError
 from koqas.train.candidates import Candidates, Sampler, Sampling, read_candidates, sample_to
 from koqas.train.choices import ChoiceLog, ask_person, pairs_of, sheet_choices, write_sheet
+from koqas.train.feedback import merged, read_opinions
 from koqas.train.generation.settings import GenerationSettings
 from koqas.train.judging import choose_by_judge, choose_by_measure
 from koqas.train.loading import check_hardware, check_vocabulary, load_base, load_tokenizer
 from koqas.train.long_answers import read_long_answers
-from koqas.train.pairs import write_pairs
+from koqas.train.pairs import read_pairs, write_pairs
 
 ROOT = Path(__file__).resolve().parent.parent
 WAYS = ("person", "sheet", "judge", "measure")
@@ -95,6 +97,37 @@ class ChooseArguments:
     least_score: float = 0.3
     third_party: bool = False
     order_seed: int = 0
+
+
+@dataclass
+class MergeArguments:
+    """What to merge.
+
+    Args:
+        feedback (`str`): Folder that the app writes to, or a download of the dataset it is pushed to.
+        pairs (`str`): Pairs to add it to (.csv, .jsonl, .parquet); empty for none.
+        out (`str`): Pairs, .csv or .jsonl.
+    """
+
+    feedback: str = "feedback"
+    pairs: str = ""
+    out: str = "runs/pairs.csv"
+
+
+def merge(args: MergeArguments) -> None:
+    """Write the pairs that feedback makes, behind those that are there already.
+
+    Raises:
+        KoQasError: No feedback, a bad line, bad pairs, or nothing to write.
+    """
+    others = read_pairs(Path(args.pairs)) if args.pairs else []
+    found = merged(read_opinions(Path(args.feedback)), others)
+    print(
+        f"{found.opinions} opinions: {found.waiting} without a counterpart yet, {len(found.pairs)} pairs in {args.out}"
+    )
+    if found.pairs:
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        write_pairs(Path(args.out), found.pairs)
 
 
 def sample(args: SampleArguments, model_args: ModelConfig) -> None:
@@ -199,12 +232,18 @@ def main(arguments: list[str]) -> None:
     Raises:
         KoQasError: There is no such command, or it failed.
     """
-    kinds: dict[str, Any] = {"sample": (SampleArguments, ModelConfig), "choose": (ChooseArguments, GenerationSettings)}
+    kinds: dict[str, tuple[Any, list[Any]]] = {
+        "sample": (sample, [SampleArguments, ModelConfig]),
+        "choose": (choose, [ChooseArguments, GenerationSettings]),
+        "merge": (merge, [MergeArguments]),
+    }
     if not arguments or arguments[0] not in kinds:
-        raise KoQasError("command", "sample 또는 choose를 앞에 쓰세요.", "preferences.py sample|choose --help")
-    parser = HfArgumentParser(kinds[arguments[0]], prog=f"preferences.py {arguments[0]}")
-    first, second = parser.parse_args_into_dataclasses(arguments[1:])
-    (sample if arguments[0] == "sample" else choose)(first, second)
+        raise KoQasError(
+            "command", "sample, choose 또는 merge를 앞에 쓰세요.", "preferences.py sample|choose|merge --help"
+        )
+    command, wanted = kinds[arguments[0]]
+    parser = HfArgumentParser(wanted, prog=f"preferences.py {arguments[0]}")
+    command(*parser.parse_args_into_dataclasses(arguments[1:]))
 
 
 if __name__ == "__main__":
