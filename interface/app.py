@@ -242,8 +242,8 @@ def told(view: View, event: Event, words: Words) -> None:
 
 def laid_out(w: Words, threshold: float) -> Page:
     """Make the components, in one column on a phone and two on a desk."""
-    with gr.Row(equal_height=True):
-        lead = gr.Markdown(f"# {w.title}\n{w.lead}", elem_classes="kq-lead")
+    with gr.Row(elem_classes="kq-head"):
+        lead = gr.Markdown(f"# {w.title}\n{w.lead}")
         language = gr.Radio(
             list(LANGUAGES), value=next(iter(LANGUAGES)), show_label=False, container=False, scale=0, min_width=200
         )

@@ -166,7 +166,7 @@ CSS = """
 .kq-absent { border-left: 4px solid #c2410c; padding: .5rem 1rem; background: rgba(194, 65, 12, .08); }
 .kq-problem { border-left: 4px solid #b91c1c; padding: .5rem 1rem; overflow-wrap: anywhere; }
 .kq-note { opacity: .7; }
-.kq-lead { min-width: min(18rem, 100%); }
+@media (max-width: 640px) { .kq-head { flex-direction: column; } }
 .kq-source { position: relative; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 24rem; overflow-y: auto; font-family: inherit;
   padding: .75rem; border: 1px solid var(--border-color-primary); border-radius: .5rem; line-height: 1.7; }
 .kq-source mark { background: #fde68a; color: #1c1917; padding: .1em 0; scroll-margin: 4rem; }

@@ -179,6 +179,21 @@ def systems(records: Records) -> str:
     )
 
 
+def service(records: Records) -> str:
+    """Return the sentence about the service under load."""
+
+    def number(path: str) -> float:
+        return records.number("service_load.json", path)
+
+    return (
+        f"내장 모델로 두 코어에서 {number('arguments/clients')}명이 {number('arguments/seconds') / 60:.0f}분 동안 쉬지 않고 물으면 요청 "
+        f"{number('requests')}개(초당 {number('requests_per_second'):.1f}개)에 오류 {number('problems')}개, 응답 시간은 중앙값 "
+        f"{number('latency_s/p50'):.1f}초, 95 %가 {number('latency_s/p95'):.1f}초 안이고, 메모리는 최대 "
+        f"{number('memory_mb/most') / 1024:.1f} GB로 분당 {number('memory_slope_mb_per_minute'):+.1f} MB 바뀌었습니다"
+        "([results/service_load.json](results/service_load.json), `python -m koqas.service.load_test`).\n"
+    )
+
+
 def english(records: Records) -> str:
     """Return the English sentence about reading."""
 
@@ -209,6 +224,7 @@ BLOCKS: dict[str, Callable[[Records], str]] = {
     "table": table,
     "korean": korean,
     "systems": systems,
+    "service": service,
     "english": english,
     "examples": examples,
     "claim": lambda records: claim_table(records.document(CLAIM)["report"]),
