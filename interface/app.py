@@ -97,7 +97,7 @@ class App:
         return blocks
 
     def _connect_documents(self, page: Page, visit: gr.State) -> None:
-        took = {"outputs": [visit, page.shelf], "concurrency_id": "work", "concurrency_limit": AT_ONCE}
+        took: dict[str, Any] = {"outputs": [visit, page.shelf], "concurrency_id": "work", "concurrency_limit": AT_ONCE}
         for component in (page.files, page.folder):
             component.upload(self.take, [component, visit, page.language], **took)
         page.clear.click(self.empty, [page.language], [visit, page.shelf, page.files, page.history, *page.shown()])
@@ -114,7 +114,7 @@ class App:
         )
         begun.then(None, js=SHOW_QUOTES)
         page.stop.click(lambda: None, cancels=[begun])
-        shown = {"inputs": [visit, page.threshold, page.language], "outputs": page.shown()}
+        shown: dict[str, Any] = {"inputs": [visit, page.threshold, page.language], "outputs": page.shown()}
         page.threshold.change(self.render, **shown, show_progress="hidden", queue=False)
         page.history.input(self.recall, [page.history, visit], visit).then(self.render, **shown)
 

@@ -42,7 +42,7 @@ class LoadArguments:
 
     clients: int = 8
     seconds: float = 120.0
-    warm_up: float = 15.0
+    warm_up: float = 60.0
     concurrency: int = 2
     out: str = "results/service_load.json"
 
