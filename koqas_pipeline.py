@@ -20,11 +20,14 @@ from transformers import Pipeline
 
 from .koqas_answers import Answers
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
+from .koqas_citations import supported  # noqa: F401  (see above)
 from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
+from .koqas_encoder import encoder_config  # noqa: F401  (see above)
 from .koqas_endpoint import EndpointModel, endpoint_of
 from .koqas_events import Done, Event, Piece, Retrieved, Scored
 from .koqas_extractive import Extractive
+from .koqas_features import QuestionView  # noqa: F401  (see above)
 from .koqas_generation import Cited, ComposeOptions
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
 from .koqas_inquiry import Inquiry, Stopwatch, conclude, merit
@@ -36,14 +39,21 @@ from .koqas_loading import (
 from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_question
 from .koqas_promise import Promise, agrees, labelled_questions, outcomes_of, promise_of
 from .koqas_prompts import chat_format
+from .koqas_ranker import ScoreMix  # noqa: F401  (see above)
 from .koqas_reader import Reader
 from .koqas_remote import RemoteCited, RemoteDocQuest
 from .koqas_repository import ranker_of, retriever_of, settings_block
 from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index, query_of
 from .koqas_saving import push_pipeline, save_pipeline
+from .koqas_sections import Sections  # noqa: F401  (see above)
+from .koqas_spans import TokenRows  # noqa: F401  (see above)
 from .koqas_storage import standing  # noqa: F401  (see above)
+from .koqas_text import kiwi  # noqa: F401  (see above)
 from .koqas_types import Composition, KoQasError, Result, ScoredChunk
 from .koqas_verification import verify  # noqa: F401  (where users import it from)
+from .koqas_weights import TokenWeights  # noqa: F401  (see above)
+from .koqas_words import WordVectors  # noqa: F401  (see above)
+from .koqas_writing import write  # noqa: F401  (see above)
 
 TASK = "ko-qas"
 

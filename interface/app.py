@@ -26,6 +26,9 @@ SHOW_QUOTES = """() => document.querySelectorAll('.kq-source').forEach((source) 
 })"""
 # Fonts of the visitor's own machine: the default theme would fetch some from elsewhere.
 FONTS = ["Pretendard", "Noto Sans KR", "Apple SD Gothic Neo", "Malgun Gothic", "system-ui", "sans-serif"]
+# Seconds: how often uploaded files are looked through, and how old they and an idle visit may become.
+FORGOTTEN = (600, 6 * 3600)
+MOST_VISITS = 500  # each has an index in memory
 AT_ONCE = 2  # questions worked on at the same time; others wait in Gradio's queue
 
 
@@ -86,8 +89,8 @@ class App:
 
     def blocks(self) -> gr.Blocks:
         """Lay out the page and connect it."""
-        with gr.Blocks(title=KOREAN.title, analytics_enabled=False) as blocks:
-            visit = gr.State(lambda: Visit(Shelf.over(self.qa.index)))
+        with gr.Blocks(title=KOREAN.title, analytics_enabled=False, delete_cache=FORGOTTEN) as blocks:
+            visit = gr.State(lambda: Visit(Shelf.over(self.qa.index)), time_to_live=FORGOTTEN[1])
             page = laid_out(KOREAN, self.threshold)
             self._connect_documents(page, visit)
             self._connect_questions(page, visit)
@@ -164,7 +167,7 @@ class App:
         words = LANGUAGES[language]
         try:
             if visit.shelf.index is None:
-                raise KoQasError("documents", words.no_evidence, words.files)
+                raise gr.Error(words.no_documents, print_exception=False)
             stream = self.qa.stream(question, visit.shelf.index, threshold=threshold)
             view = View(question.strip(), sources=visit.shelf.index.documents)
             for event in stream:
@@ -287,4 +290,4 @@ def launch(app: App, **options: Any) -> None:  # noqa: ANN401
     """Serve the app; options are those of `gradio.Blocks.launch`."""
     blocks = app.blocks().queue(max_size=64)
     theme = gr.themes.Soft(font=FONTS, font_mono=["ui-monospace", "monospace"])
-    blocks.launch(theme=theme, css=CSS, footer_links=[], **options)
+    blocks.launch(theme=theme, css=CSS, footer_links=[], state_session_capacity=MOST_VISITS, **options)

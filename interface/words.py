@@ -30,6 +30,7 @@ class Words:
     below: str
     evidence: str
     no_evidence: str
+    no_documents: str
     usefulness: str
     threshold: str
     filtered: str
@@ -70,6 +71,7 @@ KOREAN = Words(
     below="지금 문턱을 넘는 근거가 없습니다. 문턱을 낮추면 답이 다시 보입니다.",
     evidence="근거",
     no_evidence="근거가 없습니다.",
+    no_documents="먼저 문서를 올려 주세요.",
     usefulness="문서의 유용성 (DocQuest)",
     threshold="유용성 문턱",
     filtered="1차 필터에서 빠졌습니다",
@@ -109,6 +111,7 @@ ENGLISH = Words(
     below="No evidence reaches this threshold. Lower it to see the answer again.",
     evidence="Evidence",
     no_evidence="No evidence.",
+    no_documents="Upload documents first.",
     usefulness="Usefulness of the documents (DocQuest)",
     threshold="Usefulness threshold",
     filtered="Left out by the first pass",

@@ -124,6 +124,7 @@ def summarized(seen: Observed, args: LoadArguments) -> dict[str, Any]:
 
 def main(args: LoadArguments) -> None:
     """Start the service, load it, stop it, write the record."""
+    record = record_of(args)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -140,7 +141,7 @@ def main(args: LoadArguments) -> None:
         left = service.wait(60)
     figures = summarized(seen, args) | {"exit_code": left}
     out = ROOT / args.out
-    out.write_text(json.dumps(record_of(args) | figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    out.write_text(json.dumps(record | figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
     sys.stdout.write(json.dumps({**dataclasses.asdict(args), **figures}, indent=2) + "\n")
 
 

@@ -178,6 +178,23 @@ def test_feedback_is_found_in_the_dataset(browser, address, feedback):
     page.close()
 
 
+def test_a_folder_is_read_with_all_below_it(browser, address, tmp_path):
+    (tmp_path / "모음" / "안").mkdir(parents=True)
+    (tmp_path / "모음" / "도서관.txt").write_text(LIBRARY)
+    for number in range(30):
+        (tmp_path / "모음" / "안" / f"{number}.md").write_text(f"# 제{number}장\n{number}번 길은 {number + 100}m이다.")
+    page = opened(browser, address)
+    page.set_input_files("input[webkitdirectory]", tmp_path / "모음")
+    page.wait_for_selector("#kq-shelf summary:has-text('31개')")
+    ask(page, "7번 길은 몇 m인가?")
+    page.wait_for_selector(".kq-answer:has-text('107m')")
+    page.get_by_role("button", name="문서 비우기").click()
+    page.wait_for_selector("#kq-shelf summary:has-text('0개')")
+    ask(page, SEATS)
+    page.wait_for_selector("text=먼저 문서를 올려 주세요")
+    page.close()
+
+
 def test_two_tabs_ask_at_once_and_keep_their_own_documents(browser, address, tmp_path):
     (tmp_path / "도서관.txt").write_text(LIBRARY)
     first, second = opened(browser, address), opened(browser, address)

@@ -10,8 +10,10 @@ import httpx
 import openai
 import pytest
 import uvicorn
+from answering_server import AnsweringServer
 from conftest import DOCUMENTS
 
+from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_verification import verify
 from koqas.service.desk import Desk
 from koqas.service.server import Service
@@ -173,6 +175,21 @@ def test_shutting_down_finishes_what_is_under_way(qa):
             next(lines)
             client.server.should_exit = True
             assert any("done" in line for line in lines)
+
+
+def test_a_model_behind_an_endpoint_answers_and_its_trouble_is_told(qa):
+    with AnsweringServer() as model:
+        endpoint = {"base_url": model.url, "retries": 0}
+        remote = KoQasPipeline(qa.model, qa.tokenizer, documents=DOCUMENTS, endpoint=endpoint)
+        with serving(remote) as client:
+            chunks = list(chat(client).chat.completions.create(model="any", stream=True, **ask()))
+            assert len([c for c in chunks if c.choices[0].delta.content]) > 1
+            assert chunks[-1].koqas["result"]["answer"] == "200석"
+            model.cut = True
+            assert client.post("/v1/answers", json={"question": QUESTION}).status_code == 502
+            streamed = client.post("/v1/answers", json={"question": QUESTION, "stream": True})
+            assert streamed.status_code == 200 and '"param": "endpoint"' in streamed.text.splitlines()[-2]
+            assert "event: done" not in streamed.text and client.desk.present == 0
 
 
 def test_health_models_and_unknown_places(service):
