@@ -64,7 +64,8 @@ def _save(draw: Callable[[Record], Any], record: Record, path: Path) -> None:
     font = str(pylopdf_fonts_ko.sans_path())
     font_manager.fontManager.addfont(font)
     family = font_manager.FontProperties(fname=font).get_name()
-    with plt.rc_context(STYLE | {"font.family": [family, "DejaVu Sans"]}):
+    style: Any = STYLE | {"font.family": [family, "DejaVu Sans"]}  # matplotlib types every key by name
+    with plt.rc_context(style):
         figure = draw(record)
         figure.savefig(path, dpi=100, metadata={"Comment": digest_of(record["report"]), "Software": ""})
         plt.close(figure)
