@@ -28,7 +28,9 @@ def server():
 @pytest.fixture
 def remote(qa, server):
     """The embedded repository with the server's model in place of its own."""
-    return KoQasPipeline(qa.model, qa.tokenizer, documents=DOCUMENTS, endpoint={"base_url": server.url, "retries": 0})
+    return KoQasPipeline(
+        qa.model, qa.tokenizer, documents=qa.index, encoder=qa.encoder, endpoint={"base_url": server.url, "retries": 0}
+    )
 
 
 def test_the_servers_model_judges_and_writes(remote, server):

@@ -189,6 +189,7 @@ def test_a_folder_without_opinions_and_a_broken_line_are_named(opinions, tmp_pat
         read_opinions(opinions)
 
 
+@pytest.mark.slow
 def test_opinions_are_pushed_to_a_private_dataset(opinions):
     book = (
         "from pathlib import Path; import sys; from koqas.interface.feedback import Feedback, FeedbackBook\n"

@@ -180,7 +180,7 @@ def test_shutting_down_finishes_what_is_under_way(qa):
 def test_a_model_behind_an_endpoint_answers_and_its_trouble_is_told(qa):
     with AnsweringServer() as model:
         endpoint = {"base_url": model.url, "retries": 0}
-        remote = KoQasPipeline(qa.model, qa.tokenizer, documents=DOCUMENTS, endpoint=endpoint)
+        remote = KoQasPipeline(qa.model, qa.tokenizer, documents=qa.index, endpoint=endpoint)
         with serving(remote) as client:
             chunks = list(chat(client).chat.completions.create(model="any", stream=True, **ask()))
             assert len([c for c in chunks if c.choices[0].delta.content]) > 1

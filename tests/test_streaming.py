@@ -84,6 +84,7 @@ def test_sections_are_the_same_however_the_text_is_cut(text, summary, answer, si
     assert "".join(p.text for p in pieces if isinstance(p, AnswerPiece)) == answer
 
 
+@pytest.mark.slow
 def test_the_command_line_tells_what_happens(tmp_path):
     (tmp_path / "library.txt").write_text(DOCUMENTS[1]["text"])
     command = [sys.executable, "-m", "koqas.koqas_demo", QUESTION, "--documents", str(tmp_path), "--threshold", "0.01"]
