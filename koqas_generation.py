@@ -5,7 +5,7 @@ the passages; koqas_extractive.py is the other way to answer. Knows prompts and 
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from transformers import DynamicCache
 
 from .koqas_citations import supported
 from .koqas_events import Piece
+from .koqas_options import AskOptions, RepositorySettings
 from .koqas_prompts import ChatFormat
 from .koqas_sections import Sections
 from .koqas_types import Chunk, Composition, Document, ScoredChunk, Sentence
@@ -48,6 +49,12 @@ class ComposeOptions:
     max_new_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
+
+    @classmethod
+    def of(cls, options: AskOptions, settings: RepositorySettings) -> "ComposeOptions":
+        """Return what a question's options and a repository's settings say of writing."""
+        both = {**vars(settings), **vars(options)}
+        return cls(**{f.name: both[f.name] for f in fields(cls)})
 
 
 @dataclass

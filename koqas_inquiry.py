@@ -29,6 +29,19 @@ class Inquiry:
         )
         self._covered: dict[tuple[str, str], float] = {}
 
+    def search(self, turn: int, seen: list[ScoredChunk]) -> list[ScoredChunk]:
+        """Retrieve chunks not seen before; later rounds look wider, with the keywords of the question alone."""
+        options = self.options
+        query = self.query if turn == 1 else query_of(self.question, reformulated=True)
+        wanted = options.top_k * turn
+        found = self.index.search(query, wanted + len(seen), lexical=options.lexical, dense=options.dense)
+        known = {(s.chunk.document, s.chunk.number) for s in seen}
+        fresh = [s for s in found if (s.chunk.document, s.chunk.number) not in known][:wanted]
+        for s in fresh:
+            s.round = turn
+        self.meet(fresh)
+        return fresh
+
     def meet(self, found: Iterable[ScoredChunk]) -> None:
         """Look up how much of the question the found chunks and their sentences cover."""
         for s in found:

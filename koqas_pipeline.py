@@ -43,7 +43,7 @@ from .koqas_ranker import ScoreMix  # noqa: F401  (see above)
 from .koqas_reader import Reader
 from .koqas_remote import RemoteCited, RemoteDocQuest
 from .koqas_repository import ranker_of, retriever_of, settings_block
-from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index, query_of
+from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index
 from .koqas_saving import push_pipeline, save_pipeline
 from .koqas_sections import Sections  # noqa: F401  (see above)
 from .koqas_spans import TokenRows  # noqa: F401  (see above)
@@ -287,7 +287,7 @@ class KoQasPipeline(Pipeline):
         scored: list[ScoredChunk] = []
         kept: list[ScoredChunk] = []
         for turn in range(1, inquiry.options.max_rounds + 1):
-            found = self._search(inquiry, turn, scored)
+            found = inquiry.search(turn, scored)
             clock.lap("retrieval")
             yield Retrieved(turn, tuple(found))
             clock.resume()
@@ -313,19 +313,6 @@ class KoQasPipeline(Pipeline):
         return result.to_dict()
 
     # ---- stages --------------------------------------------------------------------------------------------------
-
-    def _search(self, inquiry: Inquiry, turn: int, seen: list[ScoredChunk]) -> list[ScoredChunk]:
-        """Retrieve chunks not seen before; later rounds look wider, with the keywords of the question alone."""
-        options = inquiry.options
-        query = inquiry.query if turn == 1 else query_of(inquiry.question, reformulated=True)
-        wanted = options.top_k * turn
-        found = inquiry.index.search(query, wanted + len(seen), lexical=options.lexical, dense=options.dense)
-        known = {(s.chunk.document, s.chunk.number) for s in seen}
-        fresh = [s for s in found if (s.chunk.document, s.chunk.number) not in known][:wanted]
-        for s in fresh:
-            s.round = turn
-        inquiry.meet(fresh)
-        return fresh
 
     def _judge(self, inquiry: Inquiry, found: list[ScoredChunk]) -> None:
         """Set `first_pass`, `usefulness` and `kept` of chunks."""
@@ -355,21 +342,8 @@ class KoQasPipeline(Pipeline):
 
     def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Generator[Piece, None, Composition | None]:
         """Write summary and answer piece by piece; returns the whole."""
-        options = inquiry.options
-        how = ComposeOptions(
-            summary=options.summary,
-            summary_sentences=self.settings.summary_sentences,
-            context_tokens=self.settings.context_tokens,
-            length_power=self.settings.length_power,
-            answer_threshold=options.answer_threshold,
-            least_confidence=options.least_confidence,
-            ranker=options.ranker,
-            reader=options.reader,
-            max_new_tokens=options.max_new_tokens,
-            temperature=options.temperature,
-            seed=options.seed,
-        )
-        if (options.grounding or self.settings.grounding) == "extractive":
+        how = ComposeOptions.of(inquiry.options, self.settings)
+        if (inquiry.options.grounding or self.settings.grounding) == "extractive":
             asked = inquiry.asked or inquiry.question
             return (yield from self.extractive.pieces(asked, kept, inquiry.index.documents, inquiry.coverage, how))
         return (yield from self.cited.pieces(inquiry.question, kept, inquiry.index.documents, how))

@@ -102,7 +102,7 @@ def test_the_command_prints_the_promise(qa, tmp_path, monkeypatch, capsys):
     path.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in PAIRS), "utf-8")
     folder.mkdir()
     (folder / "강.txt").write_text("한들강은 길이가 42km이다. 새 다리는 박서준이 설계하였다.", encoding="utf-8")
-    monkeypatch.setattr(koqas_pipeline, "load", lambda _: qa)  # loaded once for all tests
+    monkeypatch.setattr(koqas_pipeline, "load", lambda *given, **options: qa)  # loaded once for all tests
     monkeypatch.setattr(
         "sys.argv", ["ko-qas", "--calibrate", str(path), "--documents", str(folder), "--most_wrong", "0.5"]
     )
