@@ -10,21 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
+from .koqas_normalization import normalized_tokens
 from .koqas_text import AnalyzedSentence, TextView, analyze, search_tokens, sentences_of, view_of
 from .koqas_types import Chunk, Document, Sentence
 
 
 @dataclass(frozen=True)
 class TokenizedChunk:
-    """A chunk with the search tokens of its title and of each of its sentences."""
+    """A chunk with the search tokens of its title and of each of its sentences, and those that only search sees."""
 
     chunk: Chunk
     title: list[str]
     sentences: list[list[str]]
+    normalized: list[str]
 
     def tokens(self) -> list[str]:
         """Return all tokens of the chunk, the title's first."""
-        return self.title + [t for tokens in self.sentences for t in tokens]
+        return self.title + [t for tokens in self.sentences for t in tokens] + self.normalized
 
 
 def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
@@ -39,7 +41,8 @@ def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
     """
     view = view_of(document.text)
     title = view_of(document.title).text
-    title_tokens = [t for s in sentences_of(title) for t in search_tokens(s.tokens, s.text)] if title else []
+    titled = sentences_of(title) if title else []
+    title_tokens = [t for s in titled for t in search_tokens(s.tokens, s.text)]
     groups: list[list[AnalyzedSentence]] = []
     for sentence in next(analyze([view.text])):
         if groups and sentence.start + len(sentence.text) - groups[-1][0].start <= max_chars:
@@ -51,6 +54,7 @@ def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
             _chunk(document.id, number, title, view, group),
             title_tokens,
             [search_tokens(s.tokens, s.text) for s in group],
+            [t for s in (*titled, *group) for t in normalized_tokens(s)],
         )
         for number, group in enumerate(groups)
     ]

@@ -29,6 +29,7 @@ from .koqas_events import Done, Event, Piece, Retrieved, Scored
 from .koqas_extractive import Extractive
 from .koqas_features import QuestionView  # noqa: F401  (see above)
 from .koqas_generation import Cited, ComposeOptions
+from .koqas_hanja import hangul_readings  # noqa: F401  (see above)
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
 from .koqas_inquiry import Inquiry, Stopwatch, conclude, merit
 from .koqas_loading import (
@@ -36,6 +37,8 @@ from .koqas_loading import (
     check_adapter,
     load_parts,
 )
+from .koqas_normalization import expansion_of  # noqa: F401  (see above)
+from .koqas_numerals import numeral_tokens  # noqa: F401  (see above)
 from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_question
 from .koqas_promise import Promise, agrees, labelled_questions, outcomes_of, promise_of
 from .koqas_prompts import chat_format
@@ -50,6 +53,7 @@ from .koqas_spans import TokenRows  # noqa: F401  (see above)
 from .koqas_storage import standing  # noqa: F401  (see above)
 from .koqas_text import kiwi  # noqa: F401  (see above)
 from .koqas_types import Composition, KoQasError, Result, ScoredChunk
+from .koqas_variants import Variants  # noqa: F401  (see above)
 from .koqas_verification import verify  # noqa: F401  (where users import it from)
 from .koqas_weights import TokenWeights  # noqa: F401  (see above)
 from .koqas_words import WordVectors  # noqa: F401  (see above)

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +19,15 @@ from tqdm.auto import tqdm
 
 from .koqas_chunks import TokenizedChunk, TokenTable, cut_document
 from .koqas_documents import read_documents, write_documents
+from .koqas_normalization import Expansion, expansion_of
 from .koqas_storage import replace_folder, standing
 from .koqas_text import keywords, search_tokens, sentences_of, view_of
 from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha256_of
+from .koqas_variants import Variants
 
 INDEX_FILE = "koqas_index.json"
 FORMAT = 2  # of a saved index; 1 had no table of tokens
+TOKENS = 2  # version of the search tokens; 1 had no normalized ones
 RRF_CONSTANT = 2.0  # 60 is usual for rankings of like worth; here one is far better, and its first places must count
 
 
@@ -52,15 +56,20 @@ class IndexSettings:
 
     def fingerprint(self) -> str:
         """Return a hash of all settings and of the text code's version."""
-        return sha256_of(json.dumps(asdict(self) | {"tokens": 1}, sort_keys=True))[:16]
+        return sha256_of(json.dumps(asdict(self) | {"tokens": TOKENS}, sort_keys=True))[:16]
 
 
 @dataclass(frozen=True)
 class Query:
-    """A question prepared for search: its BM25 tokens and the text for the dense encoder."""
+    """A question prepared for search: its BM25 tokens, the text for the dense encoder, and what else to search for."""
 
     tokens: list[str]
     text: str
+    expansion: Expansion = Expansion()
+
+    def plain(self) -> "Query":
+        """Return the query without what goes beyond its own tokens, to measure what that is worth."""
+        return Query(self.tokens, self.text)
 
 
 def query_of(question: str, *, reformulated: bool = False) -> Query:
@@ -68,8 +77,9 @@ def query_of(question: str, *, reformulated: bool = False) -> Query:
     text = view_of(question).text
     if reformulated:
         text = " ".join(keywords(text)) or text
-    tokens = [t for s in sentences_of(text) for t in search_tokens(s.tokens, s.text)]
-    return Query(tokens, text)
+    sentences = sentences_of(text)
+    tokens = [t for s in sentences for t in search_tokens(s.tokens, s.text)]
+    return Query(tokens, text, expansion_of(sentences))
 
 
 class Index:
@@ -135,7 +145,8 @@ class Index:
             dense (`bool`): Use the dense vectors.
         """
         count = len(self.chunks)
-        bm25 = self.lexical.get_scores(query.tokens) if query.tokens else np.zeros(count, dtype=np.float32)
+        tokens = query.tokens + query.expansion.within(self.lexical.vocab_dict, lambda: self.variants)
+        bm25 = self.lexical.get_scores(tokens) if tokens else np.zeros(count, dtype=np.float32)
         cosine = np.zeros(count, dtype=np.float32)
         use_dense = False
         if dense and self.dense is not None and self.encoder is not None:
@@ -152,6 +163,11 @@ class Index:
             ScoredChunk(self.chunks[i], float(bm25[i]), float(cosine[i]) if use_dense else None, float(fused[i]), 1)
             for i in best
         ]
+
+    @cached_property
+    def variants(self) -> Variants:
+        """The words of this index by their sound."""
+        return Variants(self.lexical.vocab_dict)
 
     def token_weights(self, tokens: Iterable[str]) -> dict[str, float]:
         """Return the inverse document frequency of tokens in this index; unknown tokens count like the rarest."""

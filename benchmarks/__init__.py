@@ -1,0 +1,1 @@
+"""Search measured beside what a user might pick instead: a suite of Korean spellings, and other libraries."""
