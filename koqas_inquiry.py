@@ -5,13 +5,22 @@ Knows the index, the ranker and Korean text; knows nothing of language models or
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from .koqas_docquest import Passage
 from .koqas_options import AskOptions
 from .koqas_prompts import ABSTENTION
 from .koqas_ranker import AnalyzedQuestion, Ranker
 from .koqas_retrieval import Index, Query, query_of
-from .koqas_text import matching_forms, one_sentence, overlap_weight, search_tokens, sentences_of, shared_in
+from .koqas_text import (
+    AnalyzedSentence,
+    matching_forms,
+    one_sentence,
+    overlap_weight,
+    search_tokens,
+    sentences_of,
+    shared_in,
+)
 from .koqas_types import Chunk, Composition, Result, ScoredChunk
 
 
@@ -60,15 +69,28 @@ class Inquiry:
         return overlap_weight(self.weights, held)
 
     def passage(self, chunk: Chunk) -> Passage:
-        """Describe a chunk for judgement: coverage, and what the ranker and the shared words say."""
+        """Describe a chunk for judgement: coverage, shared words, and what the ranker says."""
+        seen = self.glance(chunk)
+        return replace(seen, support=self.support(chunk))
+
+    def glance(self, chunk: Chunk) -> Passage:
+        """Describe a chunk for the first pass, which the ranker has no part in: reading is what costs time."""
         coverage = self.coverage(chunk.text, chunk.title)
-        if self.asked is None or self.ranker is None:
+        if self.asked is None:
             return Passage(chunk.text, chunk.title, coverage)
-        sentences = [one_sentence(s.text) for s in chunk.sentences]
         titled = [one_sentence(chunk.title)] if chunk.title else []
-        forms = matching_forms(m for s in (*titled, *sentences) for m in s.tokens)
-        support = self.ranker.read(self.asked, sentences, chunk.title).answerability if self.options.ranker else 0.0
-        return Passage(chunk.text, chunk.title, coverage, support, shared_in(self.asked.sentences, forms))
+        forms = matching_forms(m for s in (*titled, *_analyzed(chunk)) for m in s.tokens)
+        return Passage(chunk.text, chunk.title, coverage, shared=shared_in(self.asked.sentences, forms))
+
+    def support(self, chunk: Chunk) -> float:
+        """Return the ranker's log-odds that a chunk holds an answer; 0 without a ranker."""
+        if self.asked is None or self.ranker is None or not self.options.ranker:
+            return 0.0
+        return self.ranker.read(self.asked, _analyzed(chunk), chunk.title).answerability
+
+
+def _analyzed(chunk: Chunk) -> list[AnalyzedSentence]:
+    return [one_sentence(s.text) for s in chunk.sentences]
 
 
 class Stopwatch:

@@ -319,14 +319,17 @@ class KoQasPipeline(Pipeline):
     # ---- stages --------------------------------------------------------------------------------------------------
 
     def _judge(self, inquiry: Inquiry, found: list[ScoredChunk]) -> None:
-        """Set `first_pass`, `usefulness` and `kept` of chunks."""
+        """Set `first_pass`, `usefulness` and `kept` of chunks.
+
+        One run of the model gives both its logits; the ranker reads only what the first pass leaves.
+        """
         options, calibrations = inquiry.options, self.settings.calibrations
         if not (options.first_pass or options.docquest) or not found:
             for s in found:
                 s.kept = True
             return
         self.docquest.batch_size = options.batch_size
-        passages = [inquiry.passage(s.chunk) for s in found]
+        passages = [inquiry.glance(s.chunk) for s in found]
         sections = [n for n, on in (("relevance", options.first_pass), ("usefulness", options.docquest)) if on]
         logits = dict(zip(sections, self.docquest.logits(inquiry.text, passages, sections), strict=True))
         bar = self.settings.threshold if options.threshold is None else options.threshold
@@ -341,7 +344,8 @@ class KoQasPipeline(Pipeline):
                 s.first_pass = calibrations.relevance.probability(logits["relevance"][n], passages[n])
                 s.kept = s.first_pass >= low
             if options.docquest and s.kept:
-                s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], passages[n])
+                seen = replace(passages[n], support=inquiry.support(s.chunk))
+                s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], seen)
                 s.kept = s.usefulness >= bar
 
     def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Generator[Piece, None, Composition | None]:

@@ -3,10 +3,10 @@
     python train/calibrate.py --data DIR --repository .
 
 Everything is fitted on the written questions of the development split, never on a benchmark. Judgements: the model's
-logit, the lexical coverage of the question and the ranker's support go through a logistic regression (Platt scaling).
-Readings: ranker score and verdict are weighted so that the right candidates win against the others and against "not
-answered here". Thresholds let at most `false_refusals` of the answerable questions go. Reported figures are
-cross-fitted: each half of the passages is scored with parameters of the other half. Writes config.json and
+logit, the lexical coverage of the question and (usefulness only) the ranker's support go through a logistic regression
+(Platt scaling). Readings: ranker score and verdict are weighted so that the right candidates win against the others and
+against "not answered here". Thresholds let at most `false_refusals` of the answerable questions go. Reported figures
+are cross-fitted: each half of the passages is scored with parameters of the other half. Writes config.json and
 results/calibration.json.
 """
 
@@ -34,6 +34,7 @@ from koqas.train.provenance import record_of
 from koqas.train.trees import choice_loss
 
 SIGNS = ("logit", "coverage", "support")
+FIRST_PASS = SIGNS[:2]  # the ranker reads only what the first pass leaves
 
 
 @dataclass
@@ -57,14 +58,16 @@ class CalibrateArguments:
 class Judgements:
     """Signs and truths of one judgement; `own` marks pairs of a question and its own passage, `group` its fold."""
 
-    signs: list[tuple[float, float, float]] = field(default_factory=list)
+    names: tuple[str, ...] = SIGNS
+    signs: list[tuple[float, ...]] = field(default_factory=list)
     truth: list[bool] = field(default_factory=list)
     own: list[bool] = field(default_factory=list)
     group: list[int] = field(default_factory=list)
 
     def add(self, logit: float, passage: Passage, truth: bool, own: bool, group: int) -> None:
         """Record one pair."""
-        self.signs.append((logit, passage.coverage, passage.support))
+        known = {"logit": logit, "coverage": passage.coverage, "support": passage.support}
+        self.signs.append(tuple(known[n] for n in self.names))
         self.truth.append(truth)
         self.own.append(own)
         self.group.append(group)
@@ -72,7 +75,7 @@ class Judgements:
     def fit(self) -> dict[str, float]:
         """Return Platt parameters over all pairs."""
         model = self._model(np.ones(len(self.truth), dtype=bool))
-        values = {n: round(float(w), 5) for n, w in zip(SIGNS, model.coef_[0], strict=True)}
+        values = {n: round(float(w), 5) for n, w in zip(self.names, model.coef_[0], strict=True)}
         return values | {"bias": round(float(model.intercept_[0]), 5)}
 
     def crossed(self) -> np.ndarray:
@@ -149,7 +152,7 @@ class Readings:
 class Observations:
     """Everything seen on the development questions."""
 
-    relevance: Judgements = field(default_factory=Judgements)
+    relevance: Judgements = field(default_factory=lambda: Judgements(FIRST_PASS))
     usefulness: Judgements = field(default_factory=Judgements)
     readings: Readings = field(default_factory=Readings)
 
@@ -196,7 +199,7 @@ def judgement_report(seen: Judgements) -> dict[str, float]:
     """Return cross-fitted AUROCs, all signs together and each alone, and the expected calibration error."""
     truth, chances, own = np.asarray(seen.truth), seen.crossed(), np.asarray(seen.own)
     report = {"n": len(truth), "positives": int(truth.sum()), "auroc": round(float(roc_auc_score(truth, chances)), 4)}
-    for number, name in enumerate(SIGNS):
+    for number, name in enumerate(seen.names):
         report[f"auroc_{name}_alone"] = round(float(roc_auc_score(truth, np.asarray(seen.signs)[:, number])), 4)
     if truth[own].any() and not truth[own].all():
         report["own_passage_auroc"] = round(float(roc_auc_score(truth[own], chances[own])), 4)
