@@ -1,10 +1,10 @@
-"""Make the encoder's raw material from a Wikipedia dump: long documents, and rule-made questions about them.
+"""Make the encoder's raw material from Wikipedia: long documents, and rule-made questions about them.
 
     python train/encoder_documents.py --data DIR --pages text --out runs/encoder_data
 
-Comes in: a folder written by WikiExtractor (`<doc id= url= title=>` … `</doc>`). Goes out: `docs.jsonl` (title, text) and
-`made.jsonl` (`[title, passage, [[question, start, end], …]]`). Pages whose title is a KorQuAD development title are
-dropped, as everywhere.
+Comes in: a folder written by WikiExtractor (`<doc id= url= title=>` … `</doc>`), or without `--pages` the articles among
+the corpora. Goes out: `docs.jsonl` (title, text) and `made.jsonl` (`[title, passage, [[question, start, end], …]]`).
+Pages whose title is a KorQuAD development title are dropped, as everywhere.
 """
 
 import html
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from transformers import HfArgumentParser
 
 from koqas.koqas_text import analyze
-from koqas.train.corpora import forbidden_titles, is_forbidden, paragraphs
+from koqas.train.corpora import articles, forbidden_titles, is_forbidden, paragraphs
 from koqas.train.questions import questions_of
 
 PAGE = re.compile(r'<doc id="\d+" url="[^"]*" title="([^"]*)">\n(.*?)\n</doc>', re.DOTALL)
@@ -37,14 +37,14 @@ class DocumentArguments:
 
     Args:
         data (`str`): Folder of the corpora, for the titles that may not be used.
-        pages (`str`): Folder written by WikiExtractor.
+        pages (`str`): Folder written by WikiExtractor; empty: the articles of `data`.
         out (`str`): Folder to write.
         minutes (`float`): Time given to making questions (60,000 passages take six on one core).
         seed (`int`): Seed of the order of pages and of the questions.
     """
 
     data: str = field(metadata={"help": "folder of the corpora"})
-    pages: str = field(metadata={"help": "folder written by WikiExtractor"})
+    pages: str = ""
     out: str = "runs/encoder_data"
     minutes: float = 11.0
     seed: int = 1
@@ -99,8 +99,10 @@ def main(args: DocumentArguments) -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     documents = []
+    data = Path(args.data)
+    given = pages(Path(args.pages), forbidden_titles(data)) if args.pages else articles(data)
     with (out / "docs.jsonl").open("w", encoding="utf-8") as file:
-        for title, text in pages(Path(args.pages), forbidden_titles(Path(args.data))):
+        for title, text in given:
             documents.append((title, text))
             file.write(json.dumps({"title": title, "text": text}, ensure_ascii=False) + "\n")
     ends = time.monotonic() + 60 * args.minutes
