@@ -215,7 +215,7 @@ def test_a_tab_closed_mid_answer_and_a_file_over_the_limit_hurt_no_one(browser, 
     (tmp_path / "큰.txt").write_text("가" * 1_000_000)
     page = opened(browser, address)
     upload(page, tmp_path / "큰.txt")
-    page.wait_for_timeout(2000)
+    page.wait_for_selector("[data-testid=toast-body]:has-text('큰.txt')")
     assert "8개" in page.locator("#kq-shelf summary").inner_text()
     ask(page, "한내신도시까지 가는 새 급행 버스를 타려면 요금이 얼마예요?")
     page.wait_for_selector(".kq-answer:has-text('1,900원')")
