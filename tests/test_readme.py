@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from koqas.koqas_types import KoQasError
+from koqas.train.evaluation.plots import PICTURES, draw_all, outdated
 from koqas.train.readme import filled
 
 
@@ -37,6 +38,19 @@ def test_a_new_measurement_changes_table_prose_and_metadata(copy):
     text = (copy / "README.md").read_text("utf-8")
     assert "value: 98.8" in text and "| 0.988 / " in text and "99%" in text
     assert run(copy, "--check").returncode == 0
+
+
+def test_the_pictures_show_the_numbers_of_their_records(copy):
+    assert all((ROOT / "results" / f"{name}.png").is_file() for name in PICTURES) and not outdated(ROOT / "results")
+    path = copy / "results" / "claim.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["report"]["arms"][0]["f1"]["mean"] = 0.1234
+    path.write_text(json.dumps(record), "utf-8")
+    picture = copy / "results" / "claim.png"
+    assert outdated(copy / "results") == [picture]
+    before = picture.read_bytes()
+    assert draw_all(copy / "results") == [picture] and not outdated(copy / "results")
+    assert picture.read_bytes() != before
 
 
 def test_a_missing_number_is_named(copy):
