@@ -4,11 +4,17 @@
     python train/evaluate.py --config RECIPE --parts korquad    # one part, another recipe
     python train/evaluate.py --parts competition --backend openai --model NAME --base_url http://localhost:8000/v1
 
-Parts: `korquad` (retrieval, DocQuest, reading and its ablations), `docquest` (four levels of negatives on the written
-questions), `beir` (a retrieval set in BEIR layout), `claim` (similarity search alone against our stages, one more at a
-time), `reliability` (what probabilities, thresholds and promises are worth).
-Each writes results/PART.json. A run that was stopped goes on where
-it was; changed weights, data or options start anew, changed code only with `--redo true`.
+Parts, each of which writes results/PART.json:
+    korquad      retrieval, DocQuest, reading and its ablations over a SQuAD-format file
+    docquest     DocQuest against four levels of negatives, on the written questions (--data)
+    claim        similarity search alone against our stages, one more at a time
+    reliability  what probabilities, thresholds and promises are worth
+    grounding    literal answers, citations, foreign script
+    competition  the competition's two measures over preference pairs; --official FILE runs its own evaluator beside
+    options      questions with options, such as KoBEST BoolQ (--options)
+    beir         a retrieval set in BEIR layout (--beir)
+A run that was stopped goes on where it was; changed weights, data or options start anew, changed code only with
+`--redo true`.
 KorQuAD, KoBEST and AutoRAG-ko are for measuring only.
 """
 
@@ -22,8 +28,11 @@ from koqas.koqas_pipeline import load
 from koqas.koqas_types import KoQasError
 from koqas.train.evaluation.bench import Bench, Report
 from koqas.train.evaluation.claim import claim
+from koqas.train.evaluation.competition import competition
+from koqas.train.evaluation.grounded import grounding
 from koqas.train.evaluation.korquad import docquest, korquad
 from koqas.train.evaluation.ledger import Ledger, Row, weights_digest
+from koqas.train.evaluation.options import options
 from koqas.train.evaluation.reliability import reliability
 from koqas.train.evaluation.retrieval import beir
 from koqas.train.evaluation.settings import FILES, Evaluation, parse
@@ -33,9 +42,12 @@ from koqas.train.provenance import record_of
 PARTS: dict[str, Callable[[Bench], Report]] = {
     "korquad": korquad,
     "docquest": docquest,
-    "beir": beir,
     "claim": claim,
     "reliability": reliability,
+    "grounding": grounding,
+    "competition": competition,
+    "options": options,
+    "beir": beir,
 }
 
 
@@ -77,7 +89,7 @@ def basis_of(evaluation: Evaluation) -> Row:
     }
     return {
         "options": {k: v for k, v in asdict(arguments).items() if k not in passed_over},
-        "judge": [evaluation.judge.model, evaluation.judge.seed],
+        "seed": evaluation.seed,
         "data": {name: file_digest(path) if path.is_file() else path.name for name, path in files.items()},
         "weights": weights_digest(Path(arguments.repository)),
     }

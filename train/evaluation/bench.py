@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_retrieval import Index
@@ -15,6 +15,7 @@ from koqas.train.evaluation.questions import Asked, QuestionSet, read_squad
 from koqas.train.evaluation.settings import EvaluateArguments, Evaluation
 
 Report = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Bench:
         return self.qa.build_index(self.squad.documents, progress=True)
 
 
-def drawn(asked: Sequence[Asked], count: int, seed: int) -> list[Asked]:
+def drawn(asked: Sequence[T], count: int, seed: int) -> list[T]:
     """Draw questions without replacement; a larger draw begins with the smaller one, so its rows are used again."""
     order = list(asked)
     random.Random(seed).shuffle(order)
