@@ -7,11 +7,12 @@ The whole picture, in the order it runs:
       → nothing kept: search again (wider, reformulated), at most `max_rounds`; still nothing: abstain
       → summary of the evidence → answer conditioned on it → evidence with offsets and hashes
 
-Details live in the siblings. This module knows how stages follow one another and how a repository is laid out.
+The stages follow one another in koqas_flow.py, their details live in the siblings. This module knows what a pipeline
+consists of and how it is called.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,13 +26,14 @@ from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
 from .koqas_encoder import encoder_config  # noqa: F401  (see above)
 from .koqas_endpoint import EndpointModel, endpoint_of
-from .koqas_events import Done, Event, Piece, Retrieved, Scored
+from .koqas_events import Done, Event
 from .koqas_extractive import Extractive
 from .koqas_features import QuestionView  # noqa: F401  (see above)
-from .koqas_generation import Cited, ComposeOptions
+from .koqas_flow import Flow
+from .koqas_generation import Cited
 from .koqas_hanja import hangul_readings  # noqa: F401  (see above)
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
-from .koqas_inquiry import Inquiry, Stopwatch, conclude, merit
+from .koqas_inquiry import Inquiry
 from .koqas_loading import (
     KoQasThinModel,  # noqa: F401  (`auto_map` of thin repositories names it here)
     check_adapter,
@@ -52,7 +54,7 @@ from .koqas_sections import Sections  # noqa: F401  (see above)
 from .koqas_spans import TokenRows  # noqa: F401  (see above)
 from .koqas_storage import standing  # noqa: F401  (see above)
 from .koqas_text import kiwi  # noqa: F401  (see above)
-from .koqas_types import Composition, KoQasError, Result, ScoredChunk
+from .koqas_types import KoQasError, Result
 from .koqas_variants import Variants  # noqa: F401  (see above)
 from .koqas_verification import verify  # noqa: F401  (where users import it from)
 from .koqas_weights import TokenWeights  # noqa: F401  (see above)
@@ -218,7 +220,7 @@ class KoQasPipeline(Pipeline):
         event is `Done`; its result is the one a call returns. Closing the iterator stops the work.
         """
         (inquiry,) = self._inquiries([question], False, documents, kwargs)
-        return self._events(inquiry)
+        return self._flow().events(inquiry)
 
     def _inquiries(
         self,
@@ -279,82 +281,19 @@ class KoQasPipeline(Pipeline):
         """Open an inquiry: nothing is searched yet."""
         return Inquiry(question, index, options, self.ranker)
 
+    def _flow(self) -> Flow:
+        """Put the stages together as they are now: training and tests exchange some."""
+        return Flow(self.docquest, self.extractive, self.cited, self.settings)
+
     def _forward(self, inquiry: Inquiry) -> Result:
         """Follow the events to the last one."""
-        *_, last = self._events(inquiry)
+        *_, last = self._flow().events(inquiry)
         assert isinstance(last, Done)
         return last.result
-
-    def _events(self, inquiry: Inquiry) -> Iterator[Event]:
-        """Search and judge, at most `max_rounds` times, then compose."""
-        clock = Stopwatch()
-        scored: list[ScoredChunk] = []
-        kept: list[ScoredChunk] = []
-        for turn in range(1, inquiry.options.max_rounds + 1):
-            found = inquiry.search(turn, scored)
-            clock.lap("retrieval")
-            yield Retrieved(turn, tuple(found))
-            clock.resume()
-            self._judge(inquiry, found)
-            clock.lap("judgement")
-            yield Scored(turn, tuple(found))
-            clock.resume()
-            scored += found
-            kept = sorted((s for s in scored if s.kept), key=merit, reverse=True)[: inquiry.options.max_kept]
-            if kept:
-                break
-        composition = (yield from self._compose(inquiry, kept)) if kept else None
-        if composition is not None and composition.confidence < inquiry.options.least_confidence:
-            composition = None
-        clock.lap("generation")
-        for s in scored:
-            s.kept = s in kept
-        ranked = sorted(scored, key=merit, reverse=True)
-        yield Done(conclude(inquiry.question, composition, ranked, clock.timings))
 
     def postprocess(self, result: Result) -> dict[str, Any]:
         """Return the plain dict."""
         return result.to_dict()
-
-    # ---- stages --------------------------------------------------------------------------------------------------
-
-    def _judge(self, inquiry: Inquiry, found: list[ScoredChunk]) -> None:
-        """Set `first_pass`, `usefulness` and `kept` of chunks.
-
-        One run of the model gives both its logits; the ranker reads only what the first pass leaves.
-        """
-        options, calibrations = inquiry.options, self.settings.calibrations
-        if not (options.first_pass or options.docquest) or not found:
-            for s in found:
-                s.kept = True
-            return
-        self.docquest.batch_size = options.batch_size
-        passages = [inquiry.glance(s.chunk) for s in found]
-        sections = [n for n, on in (("relevance", options.first_pass), ("usefulness", options.docquest)) if on]
-        logits = dict(zip(sections, self.docquest.logits(inquiry.text, passages, sections), strict=True))
-        bar = self.settings.threshold if options.threshold is None else options.threshold
-        low = (
-            self.settings.first_pass_threshold
-            if options.first_pass_threshold is None
-            else options.first_pass_threshold
-        )
-        for n, s in enumerate(found):
-            s.kept = True
-            if options.first_pass:
-                s.first_pass = calibrations.relevance.probability(logits["relevance"][n], passages[n])
-                s.kept = s.first_pass >= low
-            if options.docquest and s.kept:
-                seen = replace(passages[n], support=inquiry.support(s.chunk))
-                s.usefulness = calibrations.usefulness.probability(logits["usefulness"][n], seen)
-                s.kept = s.usefulness >= bar
-
-    def _compose(self, inquiry: Inquiry, kept: list[ScoredChunk]) -> Generator[Piece, None, Composition | None]:
-        """Write summary and answer piece by piece; returns the whole."""
-        how = ComposeOptions.of(inquiry.options, self.settings)
-        if (inquiry.options.grounding or self.settings.grounding) == "extractive":
-            asked = inquiry.asked or inquiry.question
-            return (yield from self.extractive.pieces(asked, kept, inquiry.index.documents, inquiry.coverage, how))
-        return (yield from self.cited.pieces(inquiry.question, kept, inquiry.index.documents, how))
 
 
 def load(repository: str, documents: Any = None, **kwargs: Any) -> KoQasPipeline:  # noqa: ANN401
