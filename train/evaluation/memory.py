@@ -17,11 +17,14 @@ SECTIONS = ("relevance", "usefulness")
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:  # noqa: ANN401  (any object and method)
     """Let a method of one object be another within the block."""
+    before = vars(owner).get(name)
     setattr(owner, name, value)
     try:
         yield
     finally:
         delattr(owner, name)
+        if before is not None:
+            setattr(owner, name, before)
 
 
 @contextmanager
