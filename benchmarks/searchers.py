@@ -63,6 +63,10 @@ class PlainBm25:
         scores = self.bm25.get_scores(known)
         return [self.ids[i] for i in np.argsort(-scores, kind="stable")[:top_k] if scores[i] > 0]
 
+    def save(self, folder: Path) -> None:
+        """Write the index."""
+        self.bm25.save(str(folder), corpus=self.ids, show_progress=False)
+
 
 class KoQas:
     """This project's index.
@@ -89,3 +93,8 @@ class KoQas:
         if not self.normalized:
             query = query.plain()
         return list(dict.fromkeys(s.chunk.document for s in self._index.search(query, top_k)))
+
+    def save(self, folder: Path) -> None:
+        """Write the index."""
+        assert self._index is not None  # index() comes first
+        self._index.save(folder / "index")
