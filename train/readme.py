@@ -18,6 +18,7 @@ from huggingface_hub import ModelCard
 from transformers import HfArgumentParser
 
 from koqas.koqas_types import KoQasError
+from koqas.train.evaluation.search_tables import robustness_table
 from koqas.train.evaluation.tables import claim_table, promise_table
 from koqas.train.publishing.card import as_eval_result
 from koqas.train.publishing.measures import measured_in
@@ -228,6 +229,7 @@ BLOCKS: dict[str, Callable[[Records], str]] = {
     "english": english,
     "examples": examples,
     "claim": lambda records: claim_table(records.document(CLAIM)["report"]),
+    "robustness": lambda records: robustness_table(records.document("robustness.json")),
     "promises": lambda records: promise_table(records.document(TRUST)["report"]),
 }
 
