@@ -4,7 +4,7 @@ Comes in: documents. Goes out: chunks with their tokens by sentence, and a table
 here; when a question comes, the table says what its sentences hold. Knows nothing about ranking or models.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,6 @@ class TokenizedChunk:
     title: list[str]
     sentences: list[list[str]]
     normalized: list[str]
-
-    def tokens(self) -> list[str]:
-        """Return all tokens of the chunk, the title's first."""
-        return self.title + [t for tokens in self.sentences for t in tokens] + self.normalized
 
 
 def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
@@ -71,12 +67,15 @@ def _chunk(document: str, number: int, title: str, view: TextView, group: list[A
 
 
 class TokenTable:
-    """The distinct token ids of every title and sentence, in two flat arrays (four bytes for a token).
+    """The token ids of every title and sentence, and those only search sees, in two flat arrays (four bytes a token).
+
+    An index is changed from here: BM25 needs every token of every chunk again, but no text needs to be read again.
 
     Args:
         ids (`np.ndarray`): int32, all rows one after the other.
         bounds (`np.ndarray`): int64, row `r` is `ids[bounds[r]:bounds[r + 1]]`.
-        chunks (`Sequence[Chunk]`): The chunks in order; each has a row for its title, then one for each sentence.
+        chunks (`Sequence[Chunk]`): The chunks in order; each has a row for its title, one for each sentence, and one
+            for its normalized tokens.
 
     Raises:
         ValueError: The rows do not fit the chunks.
@@ -84,24 +83,58 @@ class TokenTable:
 
     def __init__(self, ids: np.ndarray, bounds: np.ndarray, chunks: Sequence[Chunk]) -> None:
         self.ids, self.bounds = ids, bounds
-        self._first = np.cumsum([0, *(1 + len(c.sentences) for c in chunks)])
+        self._first = np.cumsum([0, *(2 + len(c.sentences) for c in chunks)])
         if len(bounds) != self._first[-1] + 1 or bounds[-1] != len(ids):
             raise ValueError("token rows and chunks differ")
 
     @classmethod
-    def build(cls, tokenized: Iterable[TokenizedChunk], vocabulary: dict[str, int]) -> "TokenTable":
-        """Collect the tokens of chunks as ids of a vocabulary that holds them all."""
+    def build(
+        cls, tokenized: Iterable[TokenizedChunk], vocabulary: dict[str, int]
+    ) -> tuple["TokenTable", list[Chunk]]:
+        """Collect the tokens of chunks as ids of a vocabulary, which learns those that it lacks.
+
+        Chunks are taken one at a time: their tokens as strings would need thirty times the memory of the table.
+
+        Returns:
+            `tuple[TokenTable, list[Chunk]]`: The table and the chunks, in order.
+        """
         chunks, rows = [], []
         for entry in tokenized:
             chunks.append(entry.chunk)
-            rows += [sorted({vocabulary[t] for t in tokens}) for tokens in (entry.title, *entry.sentences)]
-        bounds = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        return cls(np.fromiter((i for row in rows for i in row), np.int32, int(bounds[-1])), bounds, chunks)
+            for tokens in (entry.title, *entry.sentences, entry.normalized):
+                rows.append(np.array([vocabulary.setdefault(t, len(vocabulary)) for t in tokens], dtype=np.int32))
+        return cls(*_flat(rows), chunks), chunks
+
+    def __len__(self) -> int:
+        return len(self._first) - 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield all token ids of each chunk, as BM25 counts them; lists are made one at a time to spare memory."""
+        for first, last in zip(self.bounds[self._first[:-1]], self.bounds[self._first[1:]], strict=True):
+            yield self.ids[first:last].tolist()
 
     def rows(self, position: int) -> list[np.ndarray]:
         """Return the rows of the chunk at a position: its title, then its sentences."""
+        return self._rows(position)[:-1]
+
+    def _rows(self, position: int) -> list[np.ndarray]:
         first, last = self._first[position], self._first[position + 1]
         return [self.ids[self.bounds[r] : self.bounds[r + 1]] for r in range(first, last)]
+
+    def joined(self, kept: Sequence[int], added: "TokenTable", chunks: Sequence[Chunk]) -> "TokenTable":
+        """Return a table of the chunks at the positions `kept`, then of those of another table."""
+        rows = [r for p in kept for r in self._rows(p)] + [r for p in range(len(added)) for r in added._rows(p)]
+        return TokenTable(*_flat(rows), chunks)
+
+    def compact(self, vocabulary: dict[str, int], chunks: Sequence[Chunk]) -> tuple["TokenTable", dict[str, int]]:
+        """Return the table and the vocabulary without the tokens that no row holds."""
+        used = np.zeros(len(vocabulary), dtype=bool)
+        used[self.ids] = True
+        renumbered = np.cumsum(used, dtype=np.int32) - 1
+        return (
+            TokenTable(renumbered[self.ids].astype(np.int32), self.bounds, chunks),
+            {token: int(renumbered[i]) for token, i in vocabulary.items() if used[i]},
+        )
 
     def save(self, path: Path) -> None:
         """Write the arrays."""
@@ -112,3 +145,9 @@ class TokenTable:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(arrays["ids"], arrays["bounds"], chunks)
+
+
+def _flat(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows one after the other, and where each begins and the last ends."""
+    bounds = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    return np.concatenate([np.empty(0, dtype=np.int32), *rows]), bounds

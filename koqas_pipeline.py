@@ -12,7 +12,7 @@ consists of and how it is called.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +26,12 @@ from .koqas_docquest import DocQuest
 from .koqas_documents import load_documents
 from .koqas_encoder import encoder_config  # noqa: F401  (see above)
 from .koqas_endpoint import EndpointModel, endpoint_of
+from .koqas_engines import flat_index  # noqa: F401  (see above)
 from .koqas_events import Done, Event
 from .koqas_extractive import Extractive
 from .koqas_features import QuestionView  # noqa: F401  (see above)
 from .koqas_flow import Flow
+from .koqas_fusion import fuse  # noqa: F401  (see above)
 from .koqas_generation import Cited
 from .koqas_hanja import hangul_readings  # noqa: F401  (see above)
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
@@ -143,6 +145,24 @@ class KoQasPipeline(Pipeline):
         if is_index(documents):
             return Index.load(documents, self.encoder, self.index_settings)
         return Index.build(load_documents(documents), self.encoder, self.index_settings, progress=progress)
+
+    def update_index(self, documents: Any = None, *, delete: Collection[str] = (), progress: bool = False) -> None:  # noqa: ANN401
+        """Add documents to the index, replace those whose id is there already, and delete others.
+
+        Only the documents passed here are read; see `Index.changed`. A saved index changes with `save_index`.
+
+        Args:
+            documents: See `koqas_documents.load_documents`; None to delete only.
+            delete (`Collection[str]`): Ids of documents to forget.
+            progress (`bool`): Show a bar while reading.
+
+        Raises:
+            KoQasError: There is no index yet; or see `load_documents` and `Index.changed`.
+        """
+        if self.index is None:
+            raise KoQasError("index", "고칠 색인이 없습니다.", "pass documents= to the pipeline first")
+        added = [] if documents is None else load_documents(documents)
+        self.index = self.index.changed(added, delete, progress=progress)
 
     def save_index(self, folder: str | os.PathLike[str]) -> None:
         """Write the index of `documents=`; pass the folder as `documents` next time.

@@ -6,11 +6,11 @@ Comes in: documents. Goes out: chunks with lexical, dense and fused scores. A sa
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import bm25s
 import faiss
@@ -19,6 +19,8 @@ from tqdm.auto import tqdm
 
 from .koqas_chunks import TokenizedChunk, TokenTable, cut_document
 from .koqas_documents import read_documents, write_documents
+from .koqas_engines import DenseEncoder, bm25_of, encode, flat_index, vectors_of
+from .koqas_fusion import fuse
 from .koqas_normalization import Expansion, expansion_of
 from .koqas_storage import replace_folder, standing
 from .koqas_text import keywords, search_tokens, sentences_of, view_of
@@ -26,16 +28,8 @@ from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha
 from .koqas_variants import Variants
 
 INDEX_FILE = "koqas_index.json"
-FORMAT = 2  # of a saved index; 1 had no table of tokens
+FORMAT = 3  # of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often
 TOKENS = 2  # version of the search tokens; 1 had no normalized ones
-RRF_CONSTANT = 2.0  # 60 is usual for rankings of like worth; here one is far better, and its first places must count
-
-
-class DenseEncoder(Protocol):
-    """Anything that turns texts into rows of a float matrix, e.g. model2vec or sentence-transformers models."""
-
-    def encode(self, sentences: Sequence[str]) -> np.ndarray:
-        """Return an array of shape `(len(sentences), dimension)`."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +113,49 @@ class Index:
         Raises:
             KoQasError: The documents hold no sentence at all.
         """
-        tokenized: list[TokenizedChunk] = []
-        for document in tqdm(documents, desc="문서 색인", unit="문서", disable=not progress):
-            tokenized += cut_document(document, settings.max_chars)
-        if not tokenized:
+        vocabulary: dict[str, int] = {}
+        tokens, chunks = TokenTable.build(_cut(documents, settings, progress), vocabulary)
+        if not chunks:
             raise KoQasError("documents", "문장을 하나도 찾지 못했습니다.", "pass documents with readable text")
-        chunks = [t.chunk for t in tokenized]
-        lexical = bm25s.BM25(k1=1.2, b=0.75)
-        lexical.index([t.tokens() or [""] for t in tokenized], show_progress=False)
-        tokens = TokenTable.build(tokenized, lexical.vocab_dict)
-        dense = None
-        if encoder is not None and settings.dense_weight > 0:
-            vectors = _encode(encoder, [f"{c.title} {c.text}".strip() for c in chunks])
-            dense = faiss.IndexFlatIP(vectors.shape[1])
-            dense.add(vectors)
-        return cls(documents, chunks, tokens, lexical, dense, settings, encoder)
+        vectors = vectors_of(chunks, encoder) if encoder is not None and settings.dense_weight > 0 else None
+        return cls(documents, chunks, tokens, bm25_of(tokens, vocabulary), flat_index(vectors), settings, encoder)
+
+    def changed(
+        self, added: Sequence[Document] = (), deleted: Collection[str] = (), *, progress: bool = False
+    ) -> "Index":
+        """Return an index with documents added, replaced (an id that is there already) and deleted.
+
+        Only the added documents are read and encoded. BM25 weights are computed again from the table of tokens, since
+        one document more changes the rarity of every word: the result scores as one built from all documents would.
+        This index stays as it is, so whoever is searching it can go on.
+
+        Args:
+            added (`Sequence[Document]`): New documents, and new versions of old ones.
+            deleted (`Collection[str]`): Ids of documents to forget.
+            progress (`bool`): Show a bar while reading.
+
+        Raises:
+            KoQasError: An id to delete is unknown, an id is added twice, or no sentence would be left.
+        """
+        new = {d.id: d for d in added}
+        if len(new) != len(added):
+            raise KoQasError("documents", "같은 id의 문서를 두 번 더할 수 없습니다.", "give every document its own id")
+        if unknown := sorted(set(deleted) - self.documents.keys()):
+            raise KoQasError("documents", f"색인에 없는 문서입니다: {', '.join(unknown[:5])}", "pass ids of the index")
+        gone = set(deleted) | new.keys()
+        kept = [p for p, chunk in enumerate(self.chunks) if chunk.document not in gone]
+        vocabulary = dict(self.lexical.vocab_dict)
+        read, fresh = TokenTable.build(_cut(list(new.values()), self.settings, progress), vocabulary)
+        chunks = [self.chunks[p] for p in kept] + fresh
+        if not chunks:
+            raise KoQasError("documents", "색인에 남는 문장이 없습니다.", "keep or add a document with readable text")
+        tokens, vocabulary = self.tokens.joined(kept, read, chunks).compact(vocabulary, chunks)
+        documents = [d for d in self.documents.values() if d.id not in gone] + list(new.values())
+        vectors = self._vectors()
+        if vectors is not None and self.encoder is not None:
+            vectors = np.concatenate([vectors[kept], vectors_of(fresh, self.encoder)]) if fresh else vectors[kept]
+        dense = flat_index(vectors)
+        return Index(documents, chunks, tokens, bm25_of(tokens, vocabulary), dense, self.settings, self.encoder)
 
     def search(self, query: Query, top_k: int, *, lexical: bool = True, dense: bool = True) -> list[ScoredChunk]:
         """Return the `top_k` best chunks, best first.
@@ -147,22 +169,29 @@ class Index:
         count = len(self.chunks)
         tokens = query.tokens + query.expansion.within(self.lexical.vocab_dict, lambda: self.variants)
         bm25 = self.lexical.get_scores(tokens) if tokens else np.zeros(count, dtype=np.float32)
-        cosine = np.zeros(count, dtype=np.float32)
-        use_dense = False
-        if dense and self.dense is not None and self.encoder is not None:
-            use_dense = True
-            scores, rows = self.dense.search(_encode(self.encoder, [query.text]), count)
-            cosine[rows[0]] = scores[0]
-        fused = np.zeros(count)
-        if lexical:
-            fused += self.settings.lexical_weight / (RRF_CONSTANT + _ranks(bm25))
-        if use_dense:
-            fused += (self.settings.dense_weight if lexical else 1.0) / (RRF_CONSTANT + _ranks(cosine))
-        best = np.argsort(-fused, kind="stable")[:top_k]
+        cosine = self._cosines(query.text) if dense else None
+        weights = self.settings.lexical_weight, self.settings.dense_weight if lexical else 1.0
+        rankings = [(bm25, weights[0])] if lexical else []
+        rankings += [(cosine, weights[1])] if cosine is not None else []
         return [
-            ScoredChunk(self.chunks[i], float(bm25[i]), float(cosine[i]) if use_dense else None, float(fused[i]), 1)
-            for i in best
+            ScoredChunk(self.chunks[i], float(bm25[i]), None if cosine is None else float(cosine[i]), fused, 1)
+            for i, fused in fuse(rankings, top_k, count)
         ]
+
+    def _cosines(self, text: str) -> np.ndarray | None:
+        """Return the cosine of a text with every chunk, or None without dense vectors."""
+        vectors = self._vectors()
+        if vectors is None or self.encoder is None:
+            return None
+        return vectors @ encode(self.encoder, [text])[0]
+
+    def _vectors(self) -> np.ndarray | None:
+        """Return the dense vectors, one row a chunk: a view of what FAISS holds, not a copy."""
+        if self.dense is None:
+            return None
+        shape = self.dense.ntotal, self.dense.d
+        held = self.dense.get_xb()  # type: ignore[attr-defined]  # it is an IndexFlat, see `flat_index`
+        return faiss.rev_swig_ptr(held, shape[0] * shape[1]).reshape(shape)
 
     @cached_property
     def variants(self) -> Variants:
@@ -278,19 +307,13 @@ def encoder_fingerprint(folder: Path) -> str:
     return sha256_of("".join(sha256_of((folder / n).read_bytes().hex()) for n in names if (folder / n).is_file()))[:16]
 
 
+def _cut(documents: Sequence[Document], settings: IndexSettings, progress: bool) -> Iterator[TokenizedChunk]:
+    for document in tqdm(documents, desc="문서 색인", unit="문서", disable=not progress):
+        yield from cut_document(document, settings.max_chars)
+
+
 def _read_chunks(path: Path) -> Iterator[Chunk]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
             yield Chunk(**row | {"sentences": tuple(Sentence(**s) for s in row["sentences"])})
-
-
-def _encode(encoder: DenseEncoder, texts: Sequence[str]) -> np.ndarray:
-    vectors = np.ascontiguousarray(encoder.encode(list(texts)), dtype=np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Return 1-based competition ranks: equal scores share the best rank, so ties are not decided by position."""
-    ordered = np.sort(scores)[::-1]
-    return 1.0 + np.searchsorted(-ordered, -scores, side="left")
