@@ -29,6 +29,7 @@ from .koqas_variants import Variants
 
 INDEX_FILE = "koqas_index.json"
 FORMAT = 3  # of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often
+READINGS = 20  # of an index that a writer replaces again and again while it is read
 TOKENS = 2  # version of the search tokens; 1 had no normalized ones
 
 
@@ -256,11 +257,25 @@ class Index:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":
-        """Read an index written by `save`.
+        """Read an index written by `save`; one that is replaced meanwhile is read again.
 
         Raises:
             KoQasError: No index there, damaged, of an older format, or made with other settings or another encoder.
         """
+        for _ in range(READINGS - 1):
+            before = _place(folder)
+            try:
+                index = cls._read(folder, encoder, settings)
+            except KoQasError:
+                if _place(folder) == before:
+                    raise
+            else:
+                if _place(folder) == before:
+                    return index
+        return cls._read(folder, encoder, settings)
+
+    @classmethod
+    def _read(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":
         path = standing(Path(folder))
         try:
             head = json.loads((path / INDEX_FILE).read_text("utf-8"))
@@ -277,6 +292,15 @@ class Index:
         except Exception as error:
             raise KoQasError("index", f"색인을 읽을 수 없습니다: {path} ({error})", "rebuild the index") from error
         return cls(documents, chunks, tokens, lexical, dense, settings, encoder)
+
+
+def _place(folder: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Return where an index stands and the number of its head file (0 without one): both change with `save`."""
+    path = standing(Path(folder))
+    try:
+        return path, os.stat(path / INDEX_FILE).st_ino
+    except OSError:
+        return path, 0
 
 
 def _check_head(head: dict[str, Any], settings: IndexSettings, path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
@@ -118,3 +119,22 @@ def test_kill_9_leaves_a_whole_index(tmp_path, times):
         index = Index.load(folder, None, SETTINGS)
         assert {"river", "library", "turn"} <= index.documents.keys() and len(index.documents) <= 4
         assert found(index) == found(build(list(index.documents.values())))
+
+
+def test_two_readers_and_a_writer(tmp_path):
+    folder = tmp_path / "index"
+    build([RIVER, LIBRARY, Document("turn", "아직 고치지 않은 글이다.")]).save(folder)
+    command = [sys.executable, "-c", CHANGING, str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            assert writer.stdout.readline(), "the writer failed"
+            with ThreadPoolExecutor(2) as readers:
+                read = list(readers.map(lambda _: Index.load(folder, None, SETTINGS), range(200)))
+        finally:
+            writer.kill()
+    assert all({"river", "library", "turn"} <= index.documents.keys() for index in read)
+    for index in read:
+        marks = [d.text for d in index.documents.values() if "표식" in d.text]
+        held = [c.text for c in index.chunks if "표식" in c.text]
+        assert len(held) == len(marks) and all(any(h in m for m in marks) for h in held), "files of two moments"
+    assert len({index.documents["turn"].text for index in read}) > 1, "the writer wrote nothing meanwhile"
