@@ -22,14 +22,14 @@ from .koqas_documents import read_documents, write_documents
 from .koqas_engines import DenseEncoder, bm25_of, encode, flat_index, vectors_of
 from .koqas_fusion import fuse
 from .koqas_normalization import Expansion, expansion_of
-from .koqas_storage import replace_folder, standing
+from .koqas_storage import kept, replace_folder, standing
 from .koqas_text import keywords, search_tokens, sentences_of, view_of
 from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha256_of
 from .koqas_variants import Variants
 
 INDEX_FILE = "koqas_index.json"
 FORMAT = 3  # of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often
-READINGS = 20  # of an index that a writer replaces again and again while it is read
+READINGS = 3  # of an index that a writer replaces while it is read; after them the writer has to wait
 TOKENS = 2  # version of the search tokens; 1 had no normalized ones
 
 
@@ -262,7 +262,7 @@ class Index:
         Raises:
             KoQasError: No index there, damaged, of an older format, or made with other settings or another encoder.
         """
-        for _ in range(READINGS - 1):
+        for _ in range(READINGS):
             before = _place(folder)
             try:
                 index = cls._read(folder, encoder, settings)
@@ -272,7 +272,8 @@ class Index:
             else:
                 if _place(folder) == before:
                     return index
-        return cls._read(folder, encoder, settings)
+        with kept(Path(folder)):
+            return cls._read(folder, encoder, settings)
 
     @classmethod
     def _read(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":

@@ -2,15 +2,22 @@
 
 A folder cannot be renamed over another that holds files. So the new one is written under a hidden name, the old one is
 set aside under a second hidden name, the new one takes its place, and only then the old one is deleted. Who finds
-nothing at the place itself (killed between the two renames) still finds the old one aside. Knows nothing about what
-the folders hold.
+nothing at the place itself (killed between the two renames) still finds the old one aside. A reader that must see one
+folder from its first file to its last keeps it there with `kept`: replacements wait. Knows nothing about what the
+folders hold.
 """
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a folder with open files is not renamed anyway
+    fcntl = None  # type: ignore[assignment]
 
 
 def standing(folder: Path) -> Path:
@@ -19,6 +26,19 @@ def standing(folder: Path) -> Path:
         return folder
     aside = _aside(folder)
     return aside if os.path.isdir(aside) else folder
+
+
+@contextmanager
+def kept(folder: Path) -> Iterator[Path]:
+    """Keep a folder where it stands while the `with` block runs: who replaces it waits. Yields where it stands.
+
+    Several readers may keep it at once. It is an advisory lock on the folder itself, which leaves no file behind and
+    ends with the process; where there are no such locks (Windows, some network drives) nothing is kept.
+    """
+    with ExitStack() as held:
+        while (place := standing(folder)).is_dir() and not _locked(place, exclusively=False, held=held):
+            held.close()  # it was replaced between looking and locking
+        yield place
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -37,17 +57,36 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         building.mkdir()
         write(building)
-        if folder.exists():
-            os.rename(folder, aside)
-        os.rename(building, folder)
+        with ExitStack() as held:
+            _locked(building, exclusively=True, held=held)  # the next writer waits until the old one is deleted
+            while folder.exists() and not _locked(folder, exclusively=True, held=held):
+                pass  # another writer was faster
+            if folder.exists():
+                os.rename(folder, aside)
+            os.rename(building, folder)
+            shutil.rmtree(aside, ignore_errors=True)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         if standing(folder) == aside:
             os.rename(aside, folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _aside(folder: Path) -> Path:
     folder = folder.resolve()
     return folder.with_name(f".{folder.name}.replaced")
+
+
+def _locked(folder: Path, exclusively: bool, held: ExitStack) -> bool:
+    """Wait for the lock of a folder; False if another folder stands there by then."""
+    if fcntl is None:
+        return True
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+        held.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH)
+        return os.path.samestat(os.fstat(lock), os.stat(folder))
+    except FileNotFoundError:
+        return False
+    except OSError:  # a drive without locks
+        return True
