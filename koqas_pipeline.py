@@ -35,6 +35,7 @@ from .koqas_fusion import fuse  # noqa: F401  (see above)
 from .koqas_generation import Cited
 from .koqas_hanja import hangul_readings  # noqa: F401  (see above)
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
+from .koqas_index_files import is_index
 from .koqas_inquiry import Inquiry
 from .koqas_loading import (
     KoQasThinModel,  # noqa: F401  (`auto_map` of thin repositories names it here)
@@ -50,7 +51,7 @@ from .koqas_ranker import ScoreMix  # noqa: F401  (see above)
 from .koqas_reader import Reader
 from .koqas_remote import RemoteCited, RemoteDocQuest
 from .koqas_repository import ranker_of, retriever_of, settings_block
-from .koqas_retrieval import DenseEncoder, Index, IndexSettings, is_index
+from .koqas_retrieval import DenseEncoder, Index, IndexSettings
 from .koqas_saving import push_pipeline, save_pipeline
 from .koqas_sections import Sections  # noqa: F401  (see above)
 from .koqas_spans import TokenRows  # noqa: F401  (see above)

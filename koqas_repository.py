@@ -10,8 +10,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from transformers.utils import cached_file
 
+from .koqas_engines import DenseEncoder
+from .koqas_index_files import encoder_fingerprint
 from .koqas_ranker import RANKER_FILE, Ranker
-from .koqas_retrieval import DenseEncoder, encoder_fingerprint
 from .koqas_types import KoQasError
 
 MODEL_FILES = (

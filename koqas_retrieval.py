@@ -1,16 +1,13 @@
 """Find the chunks of the user's documents that may hold the answer: BM25 and dense vectors, fused by rank.
 
-Comes in: documents. Goes out: chunks with lexical, dense and fused scores. A saved index is a folder of plain formats
-(JSON, NumPy arrays, FAISS). This module knows nothing about language models.
+Comes in: documents. Goes out: chunks with lexical, dense and fused scores. This module knows nothing about language
+models and nothing about the files of a saved index.
 """
 
-import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import bm25s
 import faiss
@@ -18,40 +15,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .koqas_chunks import TokenizedChunk, TokenTable, cut_document
-from .koqas_documents import read_documents, write_documents
 from .koqas_engines import DenseEncoder, bm25_of, encode, flat_index, vectors_of
 from .koqas_fusion import fuse
+from .koqas_index_files import IndexParts, IndexSettings, read_index, write_index
 from .koqas_normalization import Expansion, expansion_of
-from .koqas_storage import kept, replace_folder, standing
 from .koqas_text import keywords, search_tokens, sentences_of, view_of
-from .koqas_types import Chunk, Document, KoQasError, ScoredChunk, Sentence, sha256_of
+from .koqas_types import Chunk, Document, KoQasError, ScoredChunk
 from .koqas_variants import Variants
-
-INDEX_FILE = "koqas_index.json"
-FORMAT = 3  # of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often
-READINGS = 3  # of an index that a writer replaces while it is read; after them the writer has to wait
-TOKENS = 2  # version of the search tokens; 1 had no normalized ones
-
-
-@dataclass(frozen=True)
-class IndexSettings:
-    """How documents are cut, tokenized and fused; part of an index's fingerprint.
-
-    Args:
-        max_chars (`int`): Largest chunk in characters.
-        lexical_weight (`float`): Weight of the BM25 ranking in the fusion.
-        dense_weight (`float`): Weight of the dense ranking (0 or no encoder: BM25 alone).
-        encoder (`str`): Fingerprint of the dense encoder, empty without one.
-    """
-
-    max_chars: int = 600
-    lexical_weight: float = 1.0
-    dense_weight: float = 0.15
-    encoder: str = ""
-
-    def fingerprint(self) -> str:
-        """Return a hash of all settings and of the text code's version."""
-        return sha256_of(json.dumps(asdict(self) | {"tokens": TOKENS}, sort_keys=True))[:16]
 
 
 @dataclass(frozen=True)
@@ -233,27 +203,8 @@ class Index:
         Raises:
             KoQasError: Something else stands there.
         """
-        target = Path(folder)
-        if target.exists() and not is_index(target) and not (target.is_dir() and not any(target.iterdir())):
-            raise KoQasError("index", f"색인이 아닌 것이 이미 있습니다: {target}", "choose another folder")
-        replace_folder(target, self._write)
-
-    def _write(self, folder: Path) -> None:
-        write_documents(list(self.documents.values()), folder / "documents.jsonl")
-        with (folder / "chunks.jsonl").open("w", encoding="utf-8") as lines:
-            for chunk in self.chunks:
-                lines.write(json.dumps(asdict(chunk), ensure_ascii=True) + "\n")
-        self.tokens.save(folder / "tokens.npz")
-        self.lexical.save(str(folder / "lexical"), show_progress=False)
-        if self.dense is not None:
-            faiss.write_index(self.dense, str(folder / "dense.faiss"))
-        head = {
-            "format": FORMAT,
-            "fingerprint": self.settings.fingerprint(),
-            "settings": asdict(self.settings),
-            "chunks": len(self.chunks),
-        }
-        (folder / INDEX_FILE).write_text(json.dumps(head, ensure_ascii=False, indent=2), "utf-8")
+        parts = IndexParts(list(self.documents.values()), self.chunks, self.tokens, self.lexical, self.dense)
+        write_index(parts, self.settings, folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":
@@ -262,83 +213,11 @@ class Index:
         Raises:
             KoQasError: No index there, damaged, of an older format, or made with other settings or another encoder.
         """
-        for _ in range(READINGS):
-            before = _place(folder)
-            try:
-                index = cls._read(folder, encoder, settings)
-            except KoQasError:
-                if _place(folder) == before:
-                    raise
-            else:
-                if _place(folder) == before:
-                    return index
-        with kept(Path(folder)):
-            return cls._read(folder, encoder, settings)
-
-    @classmethod
-    def _read(cls, folder: str | os.PathLike[str], encoder: DenseEncoder | None, settings: IndexSettings) -> "Index":
-        path = standing(Path(folder))
-        try:
-            head = json.loads((path / INDEX_FILE).read_text("utf-8"))
-            _check_head(head, settings, path)
-            documents = read_documents(path / "documents.jsonl")
-            chunks = list(_read_chunks(path / "chunks.jsonl"))
-            tokens = TokenTable.load(path / "tokens.npz", chunks)
-            lexical = bm25s.BM25.load(str(path / "lexical"), show_progress=False)
-            dense = faiss.read_index(str(path / "dense.faiss")) if (path / "dense.faiss").is_file() else None
-            if len(chunks) != head["chunks"] or (dense is not None and dense.ntotal != len(chunks)):
-                raise ValueError("chunk counts differ")
-        except KoQasError:
-            raise
-        except Exception as error:
-            raise KoQasError("index", f"색인을 읽을 수 없습니다: {path} ({error})", "rebuild the index") from error
-        return cls(documents, chunks, tokens, lexical, dense, settings, encoder)
-
-
-def _place(folder: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Return where an index stands and the number of its head file (0 without one): both change with `save`."""
-    path = standing(Path(folder))
-    try:
-        return path, os.stat(path / INDEX_FILE).st_ino
-    except OSError:
-        return path, 0
-
-
-def _check_head(head: dict[str, Any], settings: IndexSettings, path: Path) -> None:
-    if (found := head.get("format", 1)) != FORMAT:
-        raise KoQasError(
-            "index",
-            f"색인 형식이 다릅니다: {path} (형식 {found}, 필요한 형식 {FORMAT})",
-            "made by another version of Ko-QAS: rebuild it from the documents",
-        )
-    if head["fingerprint"] != settings.fingerprint():
-        raise KoQasError(
-            "index",
-            f"다른 검색기로 만든 색인입니다: {path}",
-            "rebuild it with this pipeline, or load the pipeline it was made with",
-        )
-
-
-def is_index(source: Any) -> bool:  # noqa: ANN401
-    """Tell whether a value names a folder written by `Index.save`."""
-    if not isinstance(source, (str, os.PathLike)) or len(os.fspath(source)) > 4096 or "\0" in os.fspath(source):
-        return False
-    return os.path.isfile(standing(Path(source)) / INDEX_FILE)  # unlike Path.is_file, False for a long text
-
-
-def encoder_fingerprint(folder: Path) -> str:
-    """Return a hash of an encoder folder's weights and tokenizer."""
-    names = ("model.safetensors", "tokenizer.json")
-    return sha256_of("".join(sha256_of((folder / n).read_bytes().hex()) for n in names if (folder / n).is_file()))[:16]
+        parts = read_index(folder, settings)
+        documents, chunks = list(parts.documents), list(parts.chunks)
+        return cls(documents, chunks, parts.tokens, parts.lexical, parts.dense, settings, encoder)
 
 
 def _cut(documents: Sequence[Document], settings: IndexSettings, progress: bool) -> Iterator[TokenizedChunk]:
     for document in tqdm(documents, desc="문서 색인", unit="문서", disable=not progress):
         yield from cut_document(document, settings.max_chars)
-
-
-def _read_chunks(path: Path) -> Iterator[Chunk]:
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            yield Chunk(**row | {"sentences": tuple(Sentence(**s) for s in row["sentences"])})
