@@ -134,13 +134,17 @@ def _read(folder: str | os.PathLike[str], settings: IndexSettings) -> IndexParts
     return IndexParts(documents, chunks, tokens, lexical, dense)
 
 
-def _place(folder: str | os.PathLike[str]) -> tuple[Path, int]:
-    """Return where an index stands and the number of its head file (0 without one): both change with `save`."""
+def _place(folder: str | os.PathLike[str]) -> tuple[Path, int, int]:
+    """Return where an index stands and which file its head is (zeros without one): they change with every `save`.
+
+    The number of a file alone would not do: a new file often gets the number of one just deleted.
+    """
     path = standing(Path(folder))
     try:
-        return path, os.stat(path / INDEX_FILE).st_ino
+        head = os.stat(path / INDEX_FILE)
+        return path, head.st_ino, head.st_mtime_ns
     except OSError:
-        return path, 0
+        return path, 0, 0
 
 
 def _check_head(head: dict[str, Any], settings: IndexSettings, path: Path) -> None:
