@@ -6,10 +6,12 @@ here; when a question comes, the table says what its sentences hold. Knows nothi
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from .koqas_locations import Heading, below, outline_of
 from .koqas_normalization import normalized_tokens
 from .koqas_text import AnalyzedSentence, TextView, analyze, search_tokens, sentences_of, view_of
 from .koqas_types import Chunk, Document, Sentence
@@ -17,7 +19,7 @@ from .koqas_types import Chunk, Document, Sentence
 
 @dataclass(frozen=True)
 class TokenizedChunk:
-    """A chunk with the search tokens of its title and of each of its sentences, and those that only search sees."""
+    """A chunk with search tokens: of its title and the headings above it, of each sentence, and those only search sees."""
 
     chunk: Chunk
     title: list[str]
@@ -28,6 +30,9 @@ class TokenizedChunk:
 def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
     """Pack whole sentences of a document into chunks of at most `max_chars` characters.
 
+    A chunk ends where a heading begins, and is found by the words of the headings above it, too: the fifth paragraph
+    of an article on leave need not name it.
+
     Args:
         document (`Document`): The caller's document.
         max_chars (`int`): Largest chunk in characters; a single longer sentence makes a chunk alone.
@@ -37,33 +42,63 @@ def cut_document(document: Document, max_chars: int) -> list[TokenizedChunk]:
     """
     view = view_of(document.text)
     title = view_of(document.title).text
-    titled = sentences_of(title) if title else []
-    title_tokens = [t for s in titled for t in search_tokens(s.tokens, s.text)]
-    groups: list[list[AnalyzedSentence]] = []
-    for sentence in next(analyze([view.text])):
-        if groups and sentence.start + len(sentence.text) - groups[-1][0].start <= max_chars:
-            groups[-1].append(sentence)
-        else:
-            groups.append([sentence])
-    return [
-        TokenizedChunk(
-            _chunk(document.id, number, title, view, group),
-            title_tokens,
-            [search_tokens(s.tokens, s.text) for s in group],
-            [t for s in (*titled, *group) for t in normalized_tokens(s)],
+    tokenized = []
+    for number, section in enumerate(_sections(next(analyze([view.text])), outline_of(view.text), max_chars)):
+        above = [h.text for h in section.path if h.start < section.sentences[0].start and h.text != title]
+        names = [s for name in (title, *above) if name for s in _analyzed(name)]
+        tokenized.append(
+            TokenizedChunk(
+                _chunk(document.id, number, title, view, section),
+                [t for s in names for t in search_tokens(s.tokens, s.text)],
+                [search_tokens(s.tokens, s.text) for s in section.sentences],
+                [t for s in (*names, *section.sentences) for t in normalized_tokens(s)],
+            )
         )
-        for number, group in enumerate(groups)
-    ]
+    return tokenized
 
 
-def _chunk(document: str, number: int, title: str, view: TextView, group: list[AnalyzedSentence]) -> Chunk:
-    sentences = []
+@dataclass
+class _Section:
+    """Sentences of one chunk, and the headings they stand under; `begun` once there is more than headings."""
+
+    path: tuple[Heading, ...]
+    sentences: list[AnalyzedSentence]
+    begun: bool = False
+
+
+def _sections(sentences: Iterable[AnalyzedSentence], outline: Sequence[Heading], max_chars: int) -> list[_Section]:
+    sections: list[_Section] = []
+    path: tuple[Heading, ...] = ()
+    following = 0
+    for sentence in sentences:
+        end = sentence.start + len(sentence.text)
+        crossed = False
+        while following < len(outline) and outline[following].start < end:
+            path, following, crossed = below(path, outline[following]), following + 1, True
+        last = sections[-1] if sections else None
+        if last and not (crossed and last.begun) and end - last.sentences[0].start <= max_chars:
+            last.sentences.append(sentence)
+            last.path = path
+        else:
+            sections.append(_Section(path, [sentence]))
+        sections[-1].begun |= not path or end > path[-1].end
+    return sections
+
+
+@lru_cache(maxsize=1_000)
+def _analyzed(name: str) -> tuple[AnalyzedSentence, ...]:
+    return tuple(sentences_of(name))
+
+
+def _chunk(document: str, number: int, title: str, view: TextView, section: _Section) -> Chunk:
+    group, sentences = section.sentences, []
     for s in group:
         where = view.original(s.start, s.start + len(s.text))
         sentences.append(Sentence(s.text, where.start, where.end))
     start, end = group[0].start, group[-1].start + len(group[-1].text)
     where = view.original(start, end)
-    return Chunk(document, number, where.start, where.end, view.text[start:end], title, tuple(sentences))
+    headings = tuple(h.text for h in section.path)
+    return Chunk(document, number, where.start, where.end, view.text[start:end], title, tuple(sentences), headings)
 
 
 class TokenTable:

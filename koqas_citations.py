@@ -7,17 +7,20 @@ None where the text refuses or no passage supports it. Knows Korean text; knows 
 import re
 from collections.abc import Sequence
 
+from .koqas_locations import locate
 from .koqas_text import search_tokens, sentences_of
-from .koqas_types import Chunk, Composition, Document, Evidence, sha256_of
+from .koqas_types import Chunk, Composition, Document, Evidence, Sentence, sha256_of
 
 CITATION = re.compile(r"\s*\[(\d+)\]")
 REFUSAL = re.compile(r"(찾을|확인할|알) 수 없|나와 있지 않|(답|정보|내용|언급)[이가은는]? 없")
 LOCATED = 0.5  # least share of a summary sentence's words that its source sentence must hold
 
 
-def evidence_of(document: Document, start: int, end: int) -> Evidence:
-    """Quote a span of a document."""
-    return Evidence(document.id, start, end, document.text[start:end], sha256_of(document.text))
+def evidence_of(document: Document, sentence: Sentence, chunk: Chunk) -> Evidence:
+    """Quote a sentence of a document's chunk, and say where it stands."""
+    start, end = sentence.start, sentence.end
+    location = locate(document, start, end, chunk.headings)
+    return Evidence(document.id, start, end, document.text[start:end], sha256_of(document.text), location)
 
 
 def supported(summary: str, answer: str, shown: Sequence[Chunk], documents: dict[str, Document]) -> Composition | None:
@@ -44,7 +47,7 @@ def supported(summary: str, answer: str, shown: Sequence[Chunk], documents: dict
         share, chunk, best = max(rows, key=lambda row: row[0])
         if share >= LOCATED:
             located += 1
-            found[(chunk.document, best.start)] = evidence_of(documents[chunk.document], best.start, best.end)
+            found[(chunk.document, best.start)] = evidence_of(documents[chunk.document], best, chunk)
     if not found:
         return None
     return Composition(summary, CITATION.sub("", answer).strip(), located / max(told, 1), tuple(found.values()))

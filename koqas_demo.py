@@ -59,7 +59,8 @@ def show(result: dict[str, Any], verified: bool) -> None:
         write(f"확신  {result['confidence']:.2f}\n")
     for e in result["evidence"]:
         quote = " ".join(e["quote"].split()).replace(result["answer"], f"⟦{result['answer']}⟧")
-        write(f"근거  {e['document']} [{e['start']}:{e['end']}] {quote}\n")
+        where = f" ({e['location']['label']})" if e["location"]["label"] else ""
+        write(f"근거  {e['document']}{where} [{e['start']}:{e['end']}] {quote}\n")
     for d in result["documents"][:5]:
         useful = d["usefulness"] or 0.0
         bar = "█" * round(useful * 20)
@@ -78,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="ko-qas", description="문서에서 답을 찾습니다 (Korean open-book QA)")
     parser.add_argument("question", nargs="*", help="질문; 없으면 예제를 실행합니다")
-    parser.add_argument("--documents", default=str(SAMPLE / "documents"), help=".txt, .md, .html 폴더나 저장된 색인")
+    parser.add_argument("--documents", default=str(SAMPLE / "documents"), help="문서 파일이나 폴더, 저장된 색인")
     parser.add_argument("--model", default=str(ROOT), help="저장소 폴더나 허브 id")
     parser.add_argument("--threshold", type=float, default=None, help="유용성 문턱 0..1")
     parser.add_argument(

@@ -67,7 +67,7 @@ class Extractive:
         quoted = [choice.source, *(s for s in choice.summary if s is not choice.source)]
         places = [s.scored.chunk.sentences[s.number] for s in quoted]
         evidence = tuple(
-            evidence_of(documents[s.scored.chunk.document], p.start, p.end)
+            evidence_of(documents[s.scored.chunk.document], p, s.scored.chunk)
             for s, p in zip(quoted, places, strict=True)
         )
         told = [s.analyzed.text for s in choice.summary] or [choice.source.analyzed.text]

@@ -20,7 +20,8 @@ from .koqas_storage import kept, replace_folder, standing
 from .koqas_types import Chunk, Document, KoQasError, Sentence, sha256_of
 
 INDEX_FILE = "koqas_index.json"
-FORMAT = 3  # of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often
+# Of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often, 3 no headings.
+FORMAT = 4
 READINGS = 3  # of an index that a writer replaces while it is read; after them the writer has to wait
 TOKENS = 2  # version of the search tokens; 1 had no normalized ones
 
@@ -179,4 +180,5 @@ def _read_chunks(path: Path) -> Iterator[Chunk]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            yield Chunk(**row | {"sentences": tuple(Sentence(**s) for s in row["sentences"])})
+            sentences = tuple(Sentence(**s) for s in row["sentences"])
+            yield Chunk(**row | {"sentences": sentences, "headings": tuple(row["headings"])})

@@ -20,6 +20,7 @@ from huggingface_hub import CommitInfo
 from transformers import Pipeline
 
 from .koqas_answers import Answers
+from .koqas_blocks import Block  # noqa: F401  (see the next line)
 from .koqas_chunks import TokenTable  # noqa: F401  (transformers before 5.11 copies only siblings named in this file)
 from .koqas_citations import supported  # noqa: F401  (see above)
 from .koqas_docquest import DocQuest
@@ -30,10 +31,12 @@ from .koqas_engines import flat_index  # noqa: F401  (see above)
 from .koqas_events import Done, Event
 from .koqas_extractive import Extractive
 from .koqas_features import QuestionView  # noqa: F401  (see above)
+from .koqas_files import read_file  # noqa: F401  (see above)
 from .koqas_flow import Flow
 from .koqas_fusion import fuse  # noqa: F401  (see above)
 from .koqas_generation import Cited
 from .koqas_hanja import hangul_readings  # noqa: F401  (see above)
+from .koqas_html import read_html  # noqa: F401  (see above)
 from .koqas_hub import is_repo_id  # noqa: F401  (see above)
 from .koqas_index_files import is_index
 from .koqas_inquiry import Inquiry
@@ -42,6 +45,7 @@ from .koqas_loading import (
     check_adapter,
     load_parts,
 )
+from .koqas_locations import locate  # noqa: F401  (see above)
 from .koqas_normalization import expansion_of  # noqa: F401  (see above)
 from .koqas_numerals import numeral_tokens  # noqa: F401  (see above)
 from .koqas_options import ASK_FIELDS, AskOptions, RepositorySettings, check_question
@@ -56,6 +60,7 @@ from .koqas_saving import push_pipeline, save_pipeline
 from .koqas_sections import Sections  # noqa: F401  (see above)
 from .koqas_spans import TokenRows  # noqa: F401  (see above)
 from .koqas_storage import standing  # noqa: F401  (see above)
+from .koqas_tables import spread  # noqa: F401  (see above)
 from .koqas_text import kiwi  # noqa: F401  (see above)
 from .koqas_types import KoQasError, Result
 from .koqas_variants import Variants  # noqa: F401  (see above)
@@ -145,7 +150,8 @@ class KoQasPipeline(Pipeline):
             return documents
         if is_index(documents):
             return Index.load(documents, self.encoder, self.index_settings)
-        return Index.build(load_documents(documents), self.encoder, self.index_settings, progress=progress)
+        read = load_documents(documents, progress=progress)
+        return Index.build(read, self.encoder, self.index_settings, progress=progress)
 
     def update_index(self, documents: Any = None, *, delete: Collection[str] = (), progress: bool = False) -> None:  # noqa: ANN401
         """Add documents to the index, replace those whose id is there already, and delete others.

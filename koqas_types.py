@@ -37,13 +37,60 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the characters `[start, end)` of a document's text stood in the file they were read from.
+
+    Args:
+        page (`int`, *optional*): Page, counted from 1.
+        paragraph (`int`, *optional*): Paragraph of the body, counted from 1, tables and empty ones not counted.
+        table (`int`, *optional*): Table of the document, counted from 1.
+        cell (`str`): Cell as spreadsheets name it, `B3`: second column, third row.
+    """
+
+    start: int
+    end: int
+    page: int | None = None
+    paragraph: int | None = None
+    table: int | None = None
+    cell: str = ""
+
+
+@dataclass(frozen=True)
 class Document:
-    """One text of the caller, untouched. Offsets in results count its characters."""
+    """One text of the caller, untouched. Offsets in results count its characters.
+
+    `places`, in order of `start`, tell where the text stood in its file; a text given as a string has none.
+    """
 
     id: str
     text: str
     title: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a quote stands, as a reader of the document would look it up.
+
+    Args:
+        label (`str`): In words: `제3조 2항, 2쪽`.
+        headings (`tuple[str, ...]`): Headings above it, outermost first.
+        clause (`str`): Paragraph and item within an article: `2항 1호`.
+        page, paragraph, table (`int`, *optional*), cell (`str`): See `Place`; a quote over several cells: `A3:C3`.
+    """
+
+    label: str = ""
+    headings: tuple[str, ...] = ()
+    clause: str = ""
+    page: int | None = None
+    paragraph: int | None = None
+    table: int | None = None
+    cell: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dict that JSON gives back as it is."""
+        return asdict(self) | {"headings": list(self.headings)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +98,8 @@ class Chunk:
     """A run of whole sentences of one document.
 
     `text` is the readable view (NFC, no invisible characters); `start` and `end` are offsets into
-    `Document.text`. `sentences` are spans of the view with their offsets into `Document.text`.
+    `Document.text`. `sentences` are spans of the view with their offsets into `Document.text`. `headings` are those
+    the chunk stands under, outermost first: a chunk never crosses from one to the next.
     """
 
     document: str
@@ -61,6 +109,7 @@ class Chunk:
     text: str
     title: str
     sentences: tuple["Sentence", ...]
+    headings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +145,7 @@ class ScoredChunk:
             "chunk": self.chunk.number,
             "start": self.chunk.start,
             "end": self.chunk.end,
+            "headings": list(self.chunk.headings),
             "lexical": self.lexical,
             "dense": self.dense,
             "fused": self.fused,
@@ -108,13 +158,18 @@ class ScoredChunk:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A literal quote: `documents[document].text[start:end] == quote`, with the hash of that text."""
+    """A literal quote: `documents[document].text[start:end] == quote`, with the hash of that text and its location."""
 
     document: str
     start: int
     end: int
     quote: str
     sha256: str
+    location: Location = Location()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the public row of this quote."""
+        return asdict(self) | {"location": self.location.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -148,7 +203,7 @@ class Result:
             "answer": self.answer,
             "answered": self.answered,
             "confidence": self.confidence,
-            "evidence": [asdict(e) for e in self.evidence],
+            "evidence": [e.to_dict() for e in self.evidence],
             "documents": [d.to_dict() for d in self.documents],
             "timings": self.timings,
         }

@@ -119,7 +119,7 @@ def test_squad_files_of_both_shapes(tmp_path):
     path.write_text(json.dumps({"data": [first, second]}), "utf-8")
     found = read_squad(path)
     assert [a.answers for a in found.asked] == [("42km",), (), ("130명",)]
-    assert found.documents[0].title == "한들 강" and found.documents[1].text == "상인\n130명"
+    assert found.documents[0].title == "한들 강" and found.documents[1].text == "| 상인 | 130명 |\n|---|---|"
     path.write_text('{"rows": []}')
     with pytest.raises(KoQasError, match="korquad"):
         read_squad(path)

@@ -65,7 +65,7 @@ def test_another_retriever_is_refused(qa, saved):
 
 
 def test_an_older_format_is_refused(qa, saved):
-    head = (saved / "koqas_index.json").read_text().replace('"format": 3,', "")
+    head = (saved / "koqas_index.json").read_text().replace('"format": 4,', "")
     (saved / "koqas_index.json").write_text(head)
     assert "형식 1" in refused(qa, saved)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koqas.koqas_documents import visible_text
+from koqas.koqas_html import visible_text
 from koqas.koqas_types import Document, KoQasError
 from koqas.train.corpora import written_passages
 from koqas.train.sources.locating import has_markup
