@@ -3,11 +3,12 @@
 # make test       run the tests
 # make test-slow  run the tests that train for minutes
 # make style      ruff and mypy
+# make lock       write requirements.lock.txt: every package with its hashes
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app demo test test-slow style
+.PHONY: app demo lock test test-slow style
 demo: $(VENV)/.installed
 	$(BIN)/python -m koqas.koqas_demo
 
@@ -20,6 +21,11 @@ test: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow tests
+
+lock: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" requirements.txt -o requirements.lock.txt
 
 # mypy knows a package by its folder: the link is called koqas, whatever the checkout is called.
 style: $(VENV)/.installed
