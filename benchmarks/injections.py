@@ -101,7 +101,8 @@ def read_attempts(path: Path = SUITE) -> list[Attempt]:
 
 def special_ids(qa: KoQasPipeline) -> set[int]:
     """Return the ids that documents must never become: special tokens and all that were added to the vocabulary."""
-    return set(qa.tokenizer.all_special_ids) | set(qa.tokenizer.get_added_vocab().values())
+    tokenizer = qa.chat.tokenizer
+    return set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
 
 
 def forges(qa: KoQasPipeline, texts: Sequence[str]) -> bool:
