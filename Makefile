@@ -31,7 +31,7 @@ lock: $(VENV)/.installed
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	@mkdir -p $(VENV)/typed && ln -sfn ../.. $(VENV)/typed/koqas
-	cd $(VENV)/typed && ../bin/mypy --config-file ../../pyproject.toml koqas/koqas_*.py koqas/benchmarks koqas/interface koqas/service koqas/train
+	cd $(VENV)/typed && ../bin/mypy --config-file ../../pyproject.toml koqas/koqas_*.py koqas/benchmarks koqas/documents koqas/interface koqas/service koqas/train
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@echo "가상 환경을 만들고 패키지를 설치합니다 (installing into $(VENV); the first time takes minutes)"

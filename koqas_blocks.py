@@ -22,11 +22,19 @@ class HeadingBlock:
 
 @dataclass(frozen=True)
 class ParagraphBlock:
-    """A paragraph; its line breaks are kept. `counted` is False where a file has lines and no paragraphs (PDF)."""
+    """A paragraph; its line breaks are kept.
+
+    Args:
+        text (`str`): What it says.
+        page (`int`, *optional*): Its page.
+        counted (`bool`): False where a file has lines and no paragraphs (PDF).
+        joined (`str`, *optional*): The paragraph before goes on here, on the next page, after these characters.
+    """
 
     text: str
     page: int | None = None
     counted: bool = True
+    joined: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,10 @@ class _Writer:
     def paragraph(self, block: ParagraphBlock) -> None:
         lines = (" ".join(line.split()) for line in re.split(r"[\n\r\x0b\x0c\u2028\u2029]", block.text))
         if text := "\n".join(line for line in lines if line):
-            self.apart()
+            if block.joined is None:
+                self.apart()
+            else:
+                self.put(block.joined)
             self.paragraphs += block.counted
             self.placed(text, Place(0, 0, block.page, self.paragraphs if block.counted else None))
 

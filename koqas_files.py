@@ -100,13 +100,11 @@ def _of_blocks(blocks: tuple[Block, ...], title: str, path: Path, key: str) -> D
 
 def _office(path: Path, key: str) -> Document:
     try:
-        read = importlib.import_module("koqas.documents").read_office
+        found = importlib.import_module("koqas.documents").read_office(path)
     except ImportError as error:
         raise KoQasError(
-            key, f"{path.suffix} 파일을 읽으려면 추가 패키지가 필요합니다({error.name}).", INSTALL
+            key, f"{path.suffix} 파일을 읽으려면 추가 패키지 koqas[documents]가 필요합니다({error.name} 없음).", INSTALL
         ) from error
-    try:
-        found = read(path)
     except ValueError as error:
         # Code that the hub loads and the installed package each have a class of errors; here the one becomes the other.
         hint = getattr(error, "hint", "open it with its program and save it again")
