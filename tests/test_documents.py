@@ -54,17 +54,17 @@ def refused(path: Path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("name", ["library.pdf"])
-def test_text_headings_and_cells_come_back(name):
+HEADINGS = ["# 솔내도서관 이용 규정", "## 제1장 총칙", "## 제2장 대출", "## 요금표"]
+
+
+@pytest.mark.parametrize(
+    ("name", "headings"), [("library.pdf", HEADINGS), ("library.hwpx", ["# 요금표"]), ("library.hwp", ["# 요금표"])]
+)
+def test_text_headings_and_cells_come_back(name, headings):
     (document,) = load_documents(MADE / name)
     lines = document.text.split("\n")
     assert [line for line in lines if line in PARAGRAPHS] == PARAGRAPHS
-    assert [line for line in lines if line.startswith("#")] == [
-        "# 솔내도서관 이용 규정",
-        "## 제1장 총칙",
-        "## 제2장 대출",
-        "## 요금표",
-    ]
+    assert [line for line in lines if line.startswith("#")] == headings
     assert cells_of(document) == CELLS
     assert label_of(document, "매주 월요일").startswith("제2조 2항")
     assert label_of(document, "2,000원").startswith("요금표, 표 1 3행")
@@ -86,7 +86,7 @@ def test_a_scanned_pdf_says_so(tmp_path):
     assert "스캔한 그림" in refused(tmp_path / "스캔.pdf")
 
 
-@pytest.mark.parametrize("name", ["library.pdf"])
+@pytest.mark.parametrize("name", ["library.pdf", "library.hwpx", "library.hwp"])
 def test_damaged_files_are_named_and_the_others_are_read(tmp_path, name):
     whole = (MADE / name).read_bytes()
     suffix = Path(name).suffix
@@ -100,13 +100,14 @@ def test_damaged_files_are_named_and_the_others_are_read(tmp_path, name):
     assert len(reading.documents) + len(reading.refused) == 4
 
 
-def test_flipped_bits_end_in_text_or_a_clear_error(tmp_path):
-    whole = bytearray((MADE / "library.pdf").read_bytes())
+@pytest.mark.parametrize("name", ["library.pdf", "library.hwpx", "library.hwp"])
+def test_flipped_bits_end_in_text_or_a_clear_error(tmp_path, name):
+    whole = (MADE / name).read_bytes()
     for number in range(20):
         broken = bytearray(whole)
-        for at in range(number * 97, len(broken), 4001):
+        for at in range(number * 97, len(broken), len(broken) // 12):
             broken[at] ^= 0x55
-        (tmp_path / f"{number}.pdf").write_bytes(broken)
+        (tmp_path / f"{number}{Path(name).suffix}").write_bytes(broken)
     reading = read_folder(tmp_path)
     assert len(reading.documents) + len(reading.refused) == 20
 
