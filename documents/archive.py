@@ -4,6 +4,7 @@ A name that leads out of the archive, parts that unpack to more than any documen
 """
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
@@ -57,6 +58,17 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self._zip.close()
 
+    def refuse_large(self, names: Iterable[str]) -> None:
+        """Refuse parts that unpack to more than `LARGEST_PART`; none can unpack to more than its entry says.
+
+        Raises:
+            UnreadableFile: Names the part.
+            KeyError: No such part.
+        """
+        for name in names:
+            if self._zip.getinfo(name).file_size > LARGEST_PART:
+                raise UnreadableFile(f"압축을 풀면 지나치게 커지는 파일입니다: {name}", "do not open it")
+
     def xml(self, name: str) -> Element:
         """Parse a part.
 
@@ -64,9 +76,7 @@ class Archive:
             UnreadableFile: Too large, no XML, or XML with entities of its own.
             KeyError: No such part.
         """
-        # A part cannot unpack to more than its entry says: zipfile stops there.
-        if self._zip.getinfo(name).file_size > LARGEST_PART:
-            raise UnreadableFile(f"압축을 풀면 지나치게 커지는 파일입니다: {name}", "do not open it")
+        self.refuse_large([name])
         try:
             return defusedxml.ElementTree.fromstring(self._zip.read(name), forbid_dtd=True)
         except defusedxml.DefusedXmlException as error:

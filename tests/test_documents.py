@@ -6,6 +6,8 @@ tests/documents/README.md says which program made which file.
 import shutil
 from pathlib import Path
 
+import docx
+import openpyxl
 import pypdfium2 as pdfium
 import pytest
 from PIL import Image
@@ -26,6 +28,7 @@ PARAGRAPHS = [
     "부칙",
     "이 규정은 2024년 5월 1일부터 시행한다.",
 ]
+EVERY = ["library.pdf", "library.docx", "prices.xlsx", "library.hwpx", "library.hwp"]
 CELLS = {
     "A1": "구분", "B1": "때", "C1": "요금",
     "A2": "세미나실", "B2": "평일", "C2": "1,500원",
@@ -58,7 +61,13 @@ HEADINGS = ["# 솔내도서관 이용 규정", "## 제1장 총칙", "## 제2장 
 
 
 @pytest.mark.parametrize(
-    ("name", "headings"), [("library.pdf", HEADINGS), ("library.hwpx", ["# 요금표"]), ("library.hwp", ["# 요금표"])]
+    ("name", "headings"),
+    [
+        ("library.pdf", HEADINGS),
+        ("library.docx", HEADINGS),
+        ("library.hwpx", ["# 요금표"]),
+        ("library.hwp", ["# 요금표"]),
+    ],
 )
 def test_text_headings_and_cells_come_back(name, headings):
     (document,) = load_documents(MADE / name)
@@ -77,6 +86,64 @@ def test_a_pdf_says_the_page():
     assert label_of(document, "2024년 5월").endswith("2쪽")
 
 
+WORD = """<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>부칙</w:t></w:r></w:p>
+<w:p><w:r><w:t xml:space="preserve">이 규정은 </w:t></w:r><w:r><w:lastRenderedPageBreak/><w:t>내년부터</w:t></w:r>
+<w:ins><w:r><w:t xml:space="preserve"> 시행</w:t></w:r></w:ins><w:del><w:r><w:delText>폐지</w:delText></w:r></w:del>
+<w:r><w:rPr><w:vanish/></w:rPr><w:t>숨김</w:t></w:r><w:r><w:t>한다.</w:t></w:r></w:p>
+<w:sdt><w:sdtContent><w:p><w:r><w:t>양식</w:t><w:tab/><w:t>칸</w:t><w:br/><w:t>끝</w:t></w:r></w:p></w:sdtContent></w:sdt>"""
+
+
+def test_a_docx_with_the_marks_of_word(tmp_path):
+    """Pages that Word marked, tracked changes, hidden text, content controls."""
+    written = docx.Document()
+    wrapped = f'<w:body xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">{WORD}</w:body>'
+    for part in docx.oxml.parse_xml(wrapped):
+        written.element.body.insert(len(written.element.body) - 1, part)
+    written.save(tmp_path / "a.docx")
+    (document,) = load_documents(tmp_path / "a.docx")
+    assert document.text == "# 부칙\n\n이 규정은 내년부터 시행한다.\n\n양식 칸\n끝"
+    assert [(document.text[p.start : p.end], p.page) for p in document.places] == [
+        ("부칙", 1), ("이 규정은", 1), ("내년부터 시행한다.", 2), ("양식 칸\n끝", 2),
+    ]  # fmt: skip
+
+
+def test_a_workbook_keeps_its_cells_and_how_they_show():
+    (document,) = load_documents(MADE / "prices.xlsx")
+    cells = cells_of(document)
+    assert {cells[f"{c}1"] for c in "ABCDE"} == {"2024년 비품 대장"}
+    assert [cells[f"{c}3"] for c in "ABE"] == ["의자", "12", "2024-05-01"]
+    assert [cells[f"{c}4"] for c in "ABDE"] == ["의자", "3", "75%", "2024-05-02"]
+    assert cells["B5"] == "4.50" and "C5" not in cells
+    assert label_of(document, "75%") == "Sheet1, 표 1 4행"
+
+
+@pytest.mark.parametrize(
+    ("value", "style", "text"),
+    [
+        (15000, '#,##0"원"', "15,000원"),
+        (1234567, "[$₩-412]#,##0", "₩1,234,567"),
+        (0.125, "0.0%", "12.5%"),
+        (-3.5, "#,##0.00;[Red]-#,##0.00", "-3.50"),
+        (0.1 + 0.2, "General", "0.3"),
+        (12, '"약 "0"명"', "약 12명"),
+        (True, "General", "TRUE"),
+    ],
+)
+def test_numbers_show_as_in_the_sheet(tmp_path, value, style, text):
+    book = openpyxl.Workbook()
+    book.active["C4"] = value
+    book.active["C4"].number_format = style
+    book.save(tmp_path / "a.xlsx")
+    (document,) = load_documents(tmp_path / "a.xlsx")
+    assert cells_of(document) == {"C4": text}
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.xlsx", "a.hwpx"])
+def test_an_encrypted_container_says_so(tmp_path, name):
+    shutil.copy(MADE / "library.hwp", tmp_path / name)  # encrypted Office files are OLE containers, too
+    assert "암호가 걸린 문서이거나" in refused(tmp_path / name)
+
+
 def test_a_locked_pdf_says_so():
     assert "암호가 걸린 PDF" in refused(MADE / "library_locked.pdf")
 
@@ -86,7 +153,7 @@ def test_a_scanned_pdf_says_so(tmp_path):
     assert "스캔한 그림" in refused(tmp_path / "스캔.pdf")
 
 
-@pytest.mark.parametrize("name", ["library.pdf", "library.hwpx", "library.hwp"])
+@pytest.mark.parametrize("name", EVERY)
 def test_damaged_files_are_named_and_the_others_are_read(tmp_path, name):
     whole = (MADE / name).read_bytes()
     suffix = Path(name).suffix
@@ -100,7 +167,7 @@ def test_damaged_files_are_named_and_the_others_are_read(tmp_path, name):
     assert len(reading.documents) + len(reading.refused) == 4
 
 
-@pytest.mark.parametrize("name", ["library.pdf", "library.hwpx", "library.hwp"])
+@pytest.mark.parametrize("name", EVERY)
 def test_flipped_bits_end_in_text_or_a_clear_error(tmp_path, name):
     whole = (MADE / name).read_bytes()
     for number in range(20):
