@@ -78,7 +78,7 @@ def evidence_html(view: View, words: Words, threshold: float) -> str:
         return f'<p class="kq-note">{words.no_evidence}</p>' if view.result["answered"] else ""
     numbered = [(f"kq-quote-{n}", e) for n, e in enumerate(left, start=1)]
     links = "".join(
-        f'<li><a href="#{key}">{escape(e["document"])}</a> <q>{escape(" ".join(e["quote"].split()))}</q></li>'
+        f'<li><a href="#{key}">{escape(e["document"])}</a>{_where(e)} <q>{escape(" ".join(e["quote"].split()))}</q></li>'
         for key, e in numbered
     )
     sources = []
@@ -91,6 +91,11 @@ def evidence_html(view: View, words: Words, threshold: float) -> str:
             f'<details open><summary>{head} · {escape(document)}</summary><pre class="kq-source">{text}</pre></details>'
         )
     return f'<h3>{words.evidence}</h3><ol class="kq-links">{links}</ol>{"".join(sources)}'
+
+
+def _where(evidence: dict[str, Any]) -> str:
+    label = evidence["location"]["label"]
+    return f" <small>{escape(label)}</small>" if label else ""
 
 
 def marked(text: str, marks: Iterable[tuple[int, int, str]], answer: str) -> str:

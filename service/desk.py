@@ -20,6 +20,7 @@ from koqas.koqas_events import Event
 from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_retrieval import Index
 from koqas.service.asking import Ask
+from koqas.service.files import documents_of
 
 MOST_INDEXES = 4  # of documents that came with questions: a conversation sends the same ones again and again
 
@@ -97,7 +98,7 @@ class Desk:
             if key in self._indexes:
                 self._indexes.move_to_end(key)
                 return self._indexes[key]
-        index = self.qa.build_index(documents)
+        index = self.qa.build_index(documents_of(documents))
         with self._lock:
             self._indexes[key] = index
             while len(self._indexes) > MOST_INDEXES:

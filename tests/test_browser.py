@@ -22,6 +22,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")]
 
+MADE = ROOT / "tests" / "documents"
 SHOTS = ROOT / "runs" / "screenshots"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 LIBRARY = "솔내도서관은 2011년 3월에 문을 열었다. 열람실은 200석이다. 매주 월요일에 쉰다."
@@ -84,6 +85,11 @@ def opened(browser, address, size="desktop"):
     return page
 
 
+def shot(name):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    return SHOTS / f"{name}.png"
+
+
 def upload(page, *paths):
     page.set_input_files("#kq-files input[type=file]", [str(p) for p in paths])
 
@@ -112,9 +118,8 @@ def test_ask_see_the_quote_and_look(browser, address, size):
     assert page.evaluate("location.hash").startswith("#kq-quote-")
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0] + 1, "wider than the screen"
     page.wait_for_timeout(800)
-    SHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=SHOTS / f"{size}.png", full_page=True)
+    page.screenshot(path=shot(size), full_page=True)
     page.close()
 
 
@@ -140,6 +145,32 @@ def test_own_documents_threshold_history_and_language(browser, address, tmp_path
     page.get_by_text("English", exact=True).click()
     page.wait_for_selector("h1:has-text('Ask your documents')")
     page.wait_for_selector("#kq-answer-box h3:has-text('Answer')")
+    page.close()
+
+
+def test_a_hwpx_and_a_pdf_from_upload_to_the_dataset(browser, address, feedback):
+    page = opened(browser, address)
+    upload(page, MADE / "library.hwpx", MADE / "pool.pdf", MADE / "library_locked.hwp")
+    page.wait_for_selector(".kq-problem:has-text('암호나 DRM이 걸린 HWP')")
+    assert "2개" in page.locator("#kq-shelf summary").inner_text()
+    ask(page, "책을 빌리는 기간은 며칠인가?")
+    page.wait_for_selector(".kq-answer:has-text('14일')")
+    page.wait_for_selector("#kq-evidence-box mark:has-text('빌리는 기간은 14일이다.')")
+    page.wait_for_selector(".kq-links li:has-text('library.hwpx') small:has-text('제3조 2항')")
+    ask(page, "초급반의 한 달 강습료는 얼마인가?")
+    page.wait_for_selector(".kq-answer:has-text('48,000원')")
+    page.wait_for_selector("#kq-evidence-box mark strong:has-text('48,000원')")
+    page.wait_for_selector(".kq-links li:has-text('pool.pdf') small:has-text('강습, 2쪽')")
+    page.screenshot(path=shot("files"), full_page=True)
+    set_threshold(page, 1)
+    page.wait_for_selector(".kq-absent")
+    set_threshold(page, 0)
+    page.wait_for_selector(".kq-answer:has-text('48,000원')")
+    page.get_by_role("button", name="좋아요").click()
+    page.wait_for_selector("#kq-thanks:has-text('저장했습니다')")
+    rows = [json.loads(line) for p in feedback.glob("*.jsonl") for line in p.read_text().splitlines()]
+    (row,) = [r for r in rows if "초급반" in r["question"]]
+    assert row["vote"] == "up" and "48,000원" in row["chosen"] and "강습료는 48,000원" in row["context"]
     page.close()
 
 
@@ -172,6 +203,7 @@ def test_feedback_is_found_in_the_dataset(browser, address, feedback):
     page.get_by_role("button", name="답 남기기").click()
     page.wait_for_selector("#kq-thanks:has-text('고맙습니다')")
     rows = [json.loads(line) for p in feedback.glob("*.jsonl") for line in p.read_text().splitlines()]
+    rows = [r for r in rows if "급행" in r["question"]]
     assert [r["vote"] for r in rows] == ["down", "better"]
     assert rows[1]["chosen"] == "급행 7번은 1,900원입니다. 문의 [전화번호1]" and "1,900원" in rows[1]["rejected"]
     assert "급행 7번의 요금은 1,900원" in rows[1]["context"] and rows[1]["masked"]

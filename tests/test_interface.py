@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from conftest import DOCUMENTS
@@ -19,6 +20,7 @@ from koqas.train.feedback import merged, read_opinions
 from koqas.train.pairs import PreferencePair, read_pairs
 from koqas.train.preferences import main as preferences
 
+FILES = Path(__file__).parent / "documents"
 QUESTION = "새 다리를 설계한 사람은?"
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -52,6 +54,16 @@ def test_the_answer_stands_under_its_summary_and_the_quote_is_marked(qa):
     html = evidence_html(view, KOREAN, 0.0)
     assert Tags(html).tags.count("mark") == len(view.result["evidence"]) == html.count('href="#kq-quote-')
     assert '<mark id="kq-quote-' in html and f"<strong>{view.answer}</strong>" in html
+
+
+@pytest.mark.parametrize("name", ["library.hwpx", "library.hwp", "library.pdf", "library.docx"])
+def test_uploads_of_every_kind_are_shelved_and_quotes_say_where_they_stand(qa, name):
+    shelf = shelved(qa, Shelf(), [str(FILES / name), str(FILES / "library_locked.pdf")])
+    assert list(shelf.documents) == [name] and "암호" in shelf.problems[0]
+    result = qa("책을 빌리는 기간은 며칠인가?", documents=shelf.index, threshold=0.0)
+    view = View("", "", result["answer"], "", result, shelf.index.documents)
+    assert result["answer"] == "14일"
+    assert "<small>제3조 2항" in evidence_html(view, KOREAN, 0.0)
 
 
 def test_the_threshold_takes_evidence_away_and_gives_it_back(qa):

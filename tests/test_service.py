@@ -1,10 +1,12 @@
 """The HTTP service over a real socket with the real embedded model, asked by OpenAI's own client and by hand."""
 
+import base64
 import contextlib
 import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import openai
@@ -19,6 +21,7 @@ from koqas.service.desk import Desk
 from koqas.service.server import Service
 
 QUESTION = "열람실은 몇 석인가?"
+FILES = Path(__file__).parent / "documents"
 
 
 @contextlib.contextmanager
@@ -82,6 +85,23 @@ def test_documents_of_a_request_are_asked_instead(service):
     result = service.post("/v1/answers", json=body).json()
     assert verify(result, documents) and result["answer"] == "4,500원"
     assert service.post("/v1/answers", json={"question": QUESTION}).json()["answer"] == "200석"
+
+
+def test_files_of_a_request_are_read(qa):
+    with serving(qa, largest=200_000) as client:
+        for name in ("library.hwpx", "library.pdf"):
+            sent = {"file": f"../../{name}", "data": base64.b64encode((FILES / name).read_bytes()).decode()}
+            body = {"question": "책을 빌리는 기간은 며칠인가?", "documents": [sent], "threshold": 0.0}
+            result = client.post("/v1/answers", json=body).json()
+            assert result["answer"] == "14일" and result["evidence"][0]["document"] == f"../../{name}"
+            assert result["evidence"][0]["location"]["label"].startswith("제3조 2항")
+        for sent, param in (
+            ({"file": "a.exe", "data": ""}, "documents[0].file"),
+            ({"file": "a.pdf", "data": "%"}, "documents[0].data"),
+            ({"file": "a.pdf", "data": "AAAA"}, "documents[0].data"),
+        ):
+            reply = client.post("/v1/answers", json={"question": QUESTION, "documents": [sent]})
+            assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
 
 
 def test_answers_are_streamed_as_named_events(service):
