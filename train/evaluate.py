@@ -79,6 +79,7 @@ def basis_of(evaluation: Evaluation) -> Row:
         "parts",
         "repository",
         "questions",
+        "judged",
         "absent",
         "arms",
         "results",

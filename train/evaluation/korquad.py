@@ -4,7 +4,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from koqas.train.evaluation.bench import Bench, Report, required
+from koqas.train.evaluation.bench import Bench, Report, drawn, required
 from koqas.train.evaluation.questions import read_written
 from koqas.train.evaluation.reading import random_span, reading
 from koqas.train.evaluation.retrieval import Judged, retrieval
@@ -27,7 +27,8 @@ def korquad(bench: Bench) -> Report:
     """Measure everything over one file; the adapter is taken off last."""
     sample, index, qa = bench.sample, bench.index, bench.qa
     queries = [Judged(a.question, {a.document.id: 1.0}) for a in bench.squad.answerable]
-    judged = [*sample, *(a for a in bench.squad.asked if not a.answers)]
+    judged = drawn(bench.squad.answerable, bench.arguments.judged, bench.evaluation.seed)
+    judged += [a for a in bench.squad.asked if not a.answers]
     report: Report = {
         "retrieval": retrieval(index, queries),
         "usefulness": usefulness(bench, "usefulness", index, judged, bench.squad.asked),

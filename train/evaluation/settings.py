@@ -36,6 +36,7 @@ class EvaluateArguments:
         beir (`str`): Folder of a retrieval set in BEIR layout.
         official (`str`): The competition's `evaluate_adapter.py`, to run its scoring functions beside ours; empty: no.
         questions (`int`): Questions sampled; retrieval uses all.
+        judged (`int`): Answerable questions that DocQuest's levels are measured on (`korquad`).
         absent (`int`): Further questions whose articles are left out of the index (`claim`).
         arms (`list[str]`): Arms of `claim`, each `{name: …, …options of a call}`; every one is compared to the first.
         new_tokens (`int`): Longest free text (`competition`, `grounding`).
@@ -54,6 +55,7 @@ class EvaluateArguments:
     beir: str = ""
     official: str = ""
     questions: int = 150
+    judged: int = 150
     absent: int = 50
     arms: list[str] = field(default_factory=list)
     new_tokens: int = 128
@@ -117,7 +119,7 @@ def checked(arguments: EvaluateArguments, judge: GenerationSettings) -> Evaluati
     Raises:
         KoQasError: A value out of range, a missing file, an arm with an unknown option.
     """
-    for name in ("questions", "new_tokens"):
+    for name in ("questions", "judged", "new_tokens"):
         if getattr(arguments, name) < 1:
             raise KoQasError(name, "1 이상이어야 합니다.", "pass a positive number")
     if arguments.absent < 0:

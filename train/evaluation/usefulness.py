@@ -2,7 +2,8 @@
 
 Comes in: questions with their documents. Goes out: AUROC and calibration error for each level of negatives: a random
 passage, the best BM25 neighbour from another article, another passage of the same article, and the own passage of a
-question that it does not answer. The BM25 score is divided by the number of query tokens.
+question that it does not answer. A passage is worth what its best chunk is worth, as in the pipeline: an answer may
+stand in the second chunk of a long one. The BM25 score is divided by the number of query tokens.
 """
 
 import random
@@ -15,7 +16,6 @@ from koqas.koqas_inquiry import Inquiry
 from koqas.koqas_options import AskOptions
 from koqas.koqas_pipeline import KoQasPipeline
 from koqas.koqas_retrieval import Index
-from koqas.koqas_types import Chunk
 from koqas.train.calibrate import calibration_error
 from koqas.train.evaluation.bench import Bench, Report
 from koqas.train.evaluation.ledger import Row
@@ -31,37 +31,37 @@ class Judge:
 
     Args:
         qa (`KoQasPipeline`): The pipeline.
-        index (`Index`): All documents; the first chunk of each is judged.
+        index (`Index`): All documents; every chunk of a chosen one is judged.
         asked (`Iterable[Asked]`): All questions, which tell the articles.
         seed (`int`): Seed of the draws.
     """
 
     def __init__(self, qa: KoQasPipeline, index: Index, asked: Iterable[Asked], seed: int) -> None:
         self.qa, self.index, self.seed = qa, index, seed
-        self.first: dict[str, Chunk] = {}
-        self.place: dict[str, int] = {}
-        for number, chunk in enumerate(index.chunks):
-            if chunk.number == 0:
-                self.first[chunk.document], self.place[chunk.document] = chunk, number
+        self.places: dict[str, list[int]] = {}
+        for place, chunk in enumerate(index.chunks):
+            self.places.setdefault(chunk.document, []).append(place)
         self.article = {a.document.id: a.article for a in asked}
 
     def row(self, asked: Asked) -> Row:
         """Return chance and BM25 score of the own passage and of each level's; levels without a passage are missing."""
         inquiry = Inquiry(asked.question, self.index, AskOptions(), self.qa.ranker)
         ids = {OWN: asked.document.id} | (self._wrong(asked, inquiry) if asked.answers else {})
-        passages = [inquiry.passage(self.first[d]) for d in ids.values()]
+        places = [place for document in ids.values() for place in self.places[document]]
+        passages = [inquiry.passage(self.index.chunks[place]) for place in places]
         (logits,) = self.qa.docquest.logits(inquiry.text, passages, ["usefulness"])
         calibration = self.qa.settings.calibrations.usefulness
+        chances = dict(zip(places, map(calibration.probability, logits, passages), strict=True))
         bm25 = self.index.lexical.get_scores(inquiry.query.tokens)
         length = max(len(inquiry.query.tokens), 1)
         return {
-            level: [calibration.probability(x, p), float(bm25[self.place[d]]) / length]
-            for (level, d), x, p in zip(ids.items(), logits, passages, strict=True)
+            level: [max(chances[p] for p in self.places[d]), max(float(bm25[p]) for p in self.places[d]) / length]
+            for level, d in ids.items()
         } | {"answerable": bool(asked.answers)}
 
     def _wrong(self, asked: Asked, inquiry: Inquiry) -> dict[str, str]:
         rng = random.Random(f"{self.seed} {asked.question}")
-        known = [d for d in self.first if d in self.article]
+        known = [d for d in self.places if d in self.article]
         others = [d for d in known if self.article[d] != asked.article]
         same = [d for d in known if self.article[d] == asked.article and d != asked.document.id]
         ranked = (s.chunk.document for s in self.index.search(inquiry.query, DEPTH))
@@ -82,7 +82,7 @@ def usefulness(bench: Bench, part: str, index: Index, asked: Sequence[Asked], ev
         everything (`Iterable[Asked]`): All questions, which tell the articles.
     """
     judge = Judge(bench.qa, index, everything, bench.evaluation.seed)
-    seen = [a for a in asked if a.document.id in judge.first]
+    seen = [a for a in asked if a.document.id in judge.places]
     return levels_of(bench.ledger.rows(part, seen, judge.row))
 
 
