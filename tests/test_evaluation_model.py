@@ -7,7 +7,7 @@ import torch
 from chat_server import ChatServer
 from conftest import ROOT
 
-from koqas.koqas_types import KoQasError
+from koqas.koqas_types import Document, KoQasError
 from koqas.train.evaluation import judge as judging
 from koqas.train.evaluation.bench import Bench
 from koqas.train.evaluation.competition import classification_of, competition
@@ -17,8 +17,10 @@ from koqas.train.evaluation.memory import replaced, shared_reading
 from koqas.train.evaluation.official import load_official
 from koqas.train.evaluation.options import OptionQuestion, option_row, read_options
 from koqas.train.evaluation.preference import preference_row, prompt_of
+from koqas.train.evaluation.questions import Asked
 from koqas.train.evaluation.settings import parse
 from koqas.train.evaluation.trust import area_under_risk, refused_at, reliability_bins, risk_coverage
+from koqas.train.evaluation.usefulness import OWN, Judge
 from koqas.train.generation.settings import GenerationSettings
 from koqas.train.pairs import read_pairs, write_pairs
 
@@ -208,3 +210,23 @@ def test_the_competition_part_writes_a_whole_report(qa, tmp_path):
     assert 0 <= report["generation"]["chrf"]["mean"] <= 1 and "g_eval" not in report["generation"]
     again = competition(Bench(qa, evaluation, Ledger(tmp_path / "rows.jsonl", {})))
     assert again == report and len((tmp_path / "rows.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_passage_is_worth_its_best_chunk(qa):
+    filler = "장터에는 상인이 모여 곡식과 천을 팔았다. " * 30
+    long = Document("long", f"{filler}은어다리는 길이가 73m이다.", "은어다리")
+    short = Document("short", "솔내도서관은 2011년 3월에 문을 열었다.", "솔내도서관")
+    asked = [
+        Asked("은어다리의 길이는 얼마인가?", ("73m",), long, "은어다리"),
+        Asked("솔내도서관은 언제 문을 열었나?", ("2011년 3월",), short, "솔내도서관"),
+    ]
+    index = qa.build_index([long, short])
+    judge = Judge(qa, index, asked, seed=0)
+    row = judge.row(asked[0])
+    each = []
+    for place in judge.places["long"]:
+        alone = Judge(qa, index, asked, seed=0)
+        alone.places = {"long": [place], "short": judge.places["short"]}
+        each.append(alone.row(asked[0])[OWN])
+    assert len(each) > 1 and each[-1][0] > each[0][0] and each[-1][1] > each[0][1]
+    assert row[OWN] == pytest.approx(each[-1], abs=1e-4) and row["random"][0] < row[OWN][0]
