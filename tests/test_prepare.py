@@ -1,5 +1,6 @@
 """The whole line of train/prepare.py through its command line, on invented downloads."""
 
+import ast
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import yaml
 from chat_server import ChatServer, Trouble
 from conftest import ROOT
 from datasets import load_dataset
+from hub_server import running_hub
 from huggingface_hub import DatasetCard
 from preparation_files import MAIL, PHONE, downloads
 
@@ -164,6 +166,27 @@ def test_a_failing_endpoint_is_asked_again_and_nothing_is_paid_twice(given, made
         run(arguments)
         assert states(folder)[4]["complete"] and "endpoint_failed" not in states(folder)[4]["rejected"]
         assert sorted(server.calls.values())[-2:] == [1, 2]  # the failed one alone was sent again
+
+
+def test_rows_are_pushed_and_loaded_back_by_their_id(given, made, tmp_path):
+    out = shutil.copytree(made, tmp_path / "out")
+    with running_hub() as hub:
+        environment = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "home")}
+        allowed = ["--push_to_hub", "someone/rows", "--allow_third_party", "precedents", "laws", "news_reports"]
+        command = [sys.executable, str(ROOT / "train" / "prepare.py"), *given, "--out", str(out), *allowed]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        files = hub.files("datasets/someone/rows")
+        assert hub.repositories["datasets/someone/rows"].private and not [n for n in files if n.startswith("stages")]
+        script = (
+            "from datasets import load_dataset; print([r['id'] for r in load_dataset('someone/rows', split='train')])"
+        )
+        loaded = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+    assert loaded.returncode == 0, loaded.stderr[-3000:]
+    ids = ast.literal_eval(loaded.stdout.splitlines()[-1])
+    assert ids == [row.id for row in read_examples(made / "rows" / "train.parquet")] and len(ids) > 5
 
 
 @pytest.mark.parametrize(
