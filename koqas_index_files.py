@@ -4,6 +4,7 @@ Comes in: the parts of an index. Goes out: a folder, and the parts again, checke
 about questions and ranking.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,9 @@ from .koqas_storage import kept, replace_folder, standing
 from .koqas_types import Chunk, Document, KoQasError, Sentence, sha256_of
 
 INDEX_FILE = "koqas_index.json"
-# Of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often, 3 no headings.
-FORMAT = 4
+# Of a saved index; 1 had no table of tokens, 2 only which tokens a sentence holds, not how often, 3 no headings, 4 no
+# checksums.
+FORMAT = 5
 READINGS = 3  # of an index that a writer replaces while it is read; after them the writer has to wait
 TOKENS = 2  # version of the search tokens; 1 had no normalized ones
 
@@ -92,6 +94,7 @@ def _write(parts: IndexParts, settings: IndexSettings, folder: Path) -> None:
         "fingerprint": settings.fingerprint(),
         "settings": asdict(settings),
         "chunks": len(parts.chunks),
+        "files": {name: _sha256(folder / name) for name in _names(folder)},
     }
     (folder / INDEX_FILE).write_text(json.dumps(head, ensure_ascii=False, indent=2), "utf-8")
 
@@ -121,6 +124,7 @@ def _read(folder: str | os.PathLike[str], settings: IndexSettings) -> IndexParts
     try:
         head = json.loads((path / INDEX_FILE).read_text("utf-8"))
         _check_head(head, settings, path)
+        _check_files(head["files"], path)
         documents = read_documents(path / "documents.jsonl")
         chunks = list(_read_chunks(path / "chunks.jsonl"))
         tokens = TokenTable.load(path / "tokens.npz", chunks)
@@ -161,6 +165,29 @@ def _check_head(head: dict[str, Any], settings: IndexSettings, path: Path) -> No
             f"다른 검색기로 만든 색인입니다: {path}",
             "rebuild it with this pipeline, or load the pipeline it was made with",
         )
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _check_files(files: dict[str, str], path: Path) -> None:
+    """Refuse a damaged file by name: libraries would fail on it later, or answer wrongly."""
+    for name, digest in files.items():
+        if not (path / name).is_file():
+            raise KoQasError("index", f"색인의 파일이 없습니다: {path / name}", "copy the index again, or rebuild it")
+        if _sha256(path / name) != digest:
+            raise KoQasError(
+                "index", f"색인의 파일이 손상되었습니다: {path / name}", "copy the index again, or rebuild it"
+            )
 
 
 def is_index(source: Any) -> bool:  # noqa: ANN401

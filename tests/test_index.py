@@ -65,16 +65,23 @@ def test_another_retriever_is_refused(qa, saved):
 
 
 def test_an_older_format_is_refused(qa, saved):
-    head = (saved / "koqas_index.json").read_text().replace('"format": 4,', "")
+    head = (saved / "koqas_index.json").read_text().replace('"format": 5,', "")
     (saved / "koqas_index.json").write_text(head)
     assert "형식 1" in refused(qa, saved)
 
 
-@pytest.mark.parametrize("name", ["tokens.npz", "chunks.jsonl", "documents.jsonl", "dense.faiss"])
-def test_a_damaged_file_is_refused(qa, saved, name):
+@pytest.mark.parametrize("name", ["tokens.npz", "chunks.jsonl", "dense.faiss", "lexical/indices.csc.index.npy"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_file_is_refused_by_name(qa, saved, name, damage):
     raw = (saved / name).read_bytes()
-    (saved / name).write_bytes(raw[: len(raw) // 2])
-    assert "읽을 수 없습니다" in refused(qa, saved)
+    half = len(raw) // 2
+    (saved / name).write_bytes(
+        raw[:half] if damage == "cut" else raw[:half] + bytes([raw[half] ^ 1]) + raw[half + 1 :]
+    )
+    if damage == "gone":
+        (saved / name).unlink()
+    told = refused(qa, saved)
+    assert name in told and ("파일이 없습니다" if damage == "gone" else "손상되었습니다") in told
 
 
 @pytest.mark.parametrize("moment", ["before the new one takes the place", "before the old one is deleted"])
