@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from transformers import HfArgumentParser
 
 from koqas.koqas_types import KoQasError
-from koqas.train.evaluation.safety_tables import injection_sentence
+from koqas.train.evaluation.safety_tables import fuzzing_sentence, injection_sentence
 from koqas.train.evaluation.search_tables import robustness_table
 from koqas.train.evaluation.tables import claim_table, promise_table
 from koqas.train.publishing.card import as_eval_result
@@ -232,6 +232,7 @@ BLOCKS: dict[str, Callable[[Records], str]] = {
     "claim": lambda records: claim_table(records.document(CLAIM)["report"]),
     "robustness": lambda records: robustness_table(records.document("robustness.json")),
     "safety": lambda records: injection_sentence(records.document("injection.json")),
+    "fuzzing": lambda records: fuzzing_sentence(records.document("fuzzing.json")),
     "promises": lambda records: promise_table(records.document(TRUST)["report"]),
 }
 
