@@ -65,12 +65,12 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def attempt(tally: Tally, name: str, work: Callable[[], object]) -> None:
+def attempt(tally: Tally, name: str, work: Callable[..., object], *given: Any, **options: Any) -> None:  # noqa: ANN401
     """Run one input and count what comes out."""
     tally.inputs += 1
     try:
         with limited(LONGEST):
-            work()
+            work(*given, **options)
     except KoQasError:
         tally.refused += 1
     except Exception as error:  # noqa: BLE001  (whatever it is, it is what is looked for)

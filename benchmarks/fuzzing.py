@@ -79,7 +79,7 @@ def fuzz_files(args: FuzzingArguments, folder: Path) -> dict[str, Tally]:
         tally = tallies.setdefault(f"document {path.suffix}", Tally())
         for _ in range(args.rounds):
             path.write_bytes(damaged(raw, rng))
-            attempt(tally, name, lambda at=path, key=name: read_file(at, key))
+            attempt(tally, name, read_file, path, name)
     return tallies
 
 
@@ -101,7 +101,7 @@ def fuzz_sources(args: FuzzingArguments, folder: Path) -> dict[str, Tally]:
         for _ in range(max(args.rounds // 3, 1)):
             hit = rng.choice(files)
             hit.write_bytes(damaged(whole[hit], rng))
-            attempt(tally, hit.name, lambda s=source, p=path: _read_all(s, p))
+            attempt(tally, hit.name, _read_all, source, path)
             hit.write_bytes(whole[hit])
     return tallies
 
@@ -118,13 +118,13 @@ def fuzz_values(args: FuzzingArguments, qa: KoQasPipeline) -> dict[str, Tally]:
     given, called = Tally(), Tally()
     for _ in tqdm(range(args.rounds * 10), desc="values", unit="value"):
         value = strange(rng)
-        attempt(given, f"documents={value!r:.80}", lambda v=value: load_documents(v))
+        attempt(given, f"documents={value!r:.80}", load_documents, value)
     names = sorted(ASK_FIELDS)
     for _ in tqdm(range(args.calls), desc="calls", unit="call"):
         options = {rng.choice(names): rng.choice(VALUES) for _ in range(rng.randint(1, 3))}
         question = "한들강의 길이는?" if rng.random() < 0.7 else strange(rng)
         told = f"question={question!r:.60} {options!r:.120}"
-        attempt(called, told, lambda q=question, o=options: qa(q, **o))
+        attempt(called, told, qa, question, **options)
     return {"documents of any type": given, "arguments of a call": called}
 
 

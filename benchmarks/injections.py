@@ -95,7 +95,9 @@ def read_attempts(path: Path = SUITE) -> list[Attempt]:
         try:
             attempts.append(Attempt(**json.loads(line)))
         except (TypeError, ValueError) as error:
-            raise KoQasError(f"{path.name}:{number}", f"시도가 아닙니다: {error}", "see benchmarks/README.md") from error
+            raise KoQasError(
+                f"{path.name}:{number}", f"시도가 아닙니다: {error}", "see benchmarks/README.md"
+            ) from error
     return attempts
 
 

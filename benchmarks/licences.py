@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from transformers import HfArgumentParser
 
@@ -81,7 +82,7 @@ def locked() -> list[str]:
 
 def licence_of(package: Distribution) -> str:
     """Return a package's licence: the SPDX expression, else a short licence field, else its classifiers."""
-    fields = package.metadata
+    fields: Any = package.metadata  # typed as a protocol that lacks what every version has
     for value in (fields.get("License-Expression"), fields.get("License")):
         if value and value.strip() and len(value.strip()) <= LONGEST and value.strip().upper() != "UNKNOWN":
             return " ".join(value.split())
