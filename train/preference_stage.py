@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,13 @@ def write_questions(args: StageArguments, path: Path) -> int:
     return min(args.sampled, len(found))
 
 
-def run_step(done: Path, command: Sequence[str]) -> None:
-    """Run a command of train/ unless the file it leaves is there.
+def run_step(done: Path, command: Sequence[str], resumes: bool = False) -> None:
+    """Run a command of train/ unless the file it leaves is there; one that `resumes` goes on with its file.
 
     Raises:
         KoQasError: It failed.
     """
-    if done.is_file():
+    if done.is_file() and not resumes:
         return
     finished = subprocess.run([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
     if finished.returncode or not done.is_file():
@@ -96,7 +97,7 @@ def learn(args: StageArguments, work: Path) -> Path:
     choose = ["train/preferences.py", "choose", "--by", "measure", "--candidates", os.fspath(candidates)]
     if not pairs.is_file():
         write_questions(args, rows)
-        run_step(candidates, sample)
+        run_step(candidates, sample, resumes=True)
     run_step(pairs, [*choose, "--out", os.fspath(pairs)])
     dpo = [
         "train/dpo.py",
@@ -112,6 +113,11 @@ def learn(args: StageArguments, work: Path) -> Path:
     return out
 
 
+def read_alone(qa: KoQasPipeline, options: dict[str, Any], asked: Asked) -> Row:
+    """Ask a question of its own document alone."""
+    return answer_row(qa, asked, qa.build_index([asked.document]), options)
+
+
 def readings(args: StageArguments, qa: KoQasPipeline, adapter: Path, asked: Sequence[Asked]) -> dict[str, list[Row]]:
     """Read the questions with both adapters, by the whole system and by the language model alone."""
     basis = {"weights": weights_digest(ROOT), "preferred": weights_digest(adapter), "seed": args.seed}
@@ -122,9 +128,7 @@ def readings(args: StageArguments, qa: KoQasPipeline, adapter: Path, asked: Sequ
         qa.model.set_adapter(name)
         for reader, options in READERS.items():
             part = f"{reader}, {name}"
-            rows[part] = ledger.rows(
-                part, asked, lambda a, o=GOLD | options: answer_row(qa, a, qa.build_index([a.document]), o)
-            )
+            rows[part] = ledger.rows(part, asked, partial(read_alone, qa, GOLD | options))
     ledger.close()
     return rows
 
@@ -144,6 +148,11 @@ def compared(rows: dict[str, list[Row]], seed: int) -> dict[str, Any]:
     return report
 
 
+def kept(report: dict[str, Any]) -> bool:
+    """Tell whether the stage is worth keeping: the whole system surely finds more exact answers with it."""
+    return bool(report["whole"]["difference"]["em"]["low"] > 0)
+
+
 def main(args: StageArguments) -> None:
     """Learn, measure, decide, record."""
     work = Path(args.work)
@@ -158,7 +167,7 @@ def main(args: StageArguments) -> None:
         "pairs": learned["learned"],
         "held_out": learned["held_out"],
         "reading": report,
-        "kept": report["whole"]["difference"]["em"]["low"] > 0,
+        "kept": kept(report),
     }
     Path(args.out).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
     print(json.dumps({k: record[k] for k in ("pairs", "held_out", "reading", "kept")}, ensure_ascii=False))
