@@ -30,7 +30,11 @@ def hook(event, arguments):
     if event.startswith(WATCHED):
         seen.append(f"{event} {arguments!r:.200}")
     elif (event == "open" and writes(arguments)) or event.startswith(REMOVING):
-        path = os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes, os.PathLike)) else f"{event} {arguments}"
+        path = (
+            os.fsdecode(arguments[0])
+            if isinstance(arguments[0], (str, bytes, os.PathLike))
+            else f"{event} {arguments}"
+        )
         if path != os.devnull:
             seen.append(f"write {Path(path).resolve()}")
 
@@ -41,7 +45,10 @@ if __name__ == "__main__":
     sys.addaudithook(hook)
     watching = True
     qa = load(repository, documents)
-    answers = [qa("솔내도서관은 언제 문을 열었는가?")["answer"], qa("<script>import os</script> 다리는 누가 설계했나?")["answer"]]
+    answers = [
+        qa("솔내도서관은 언제 문을 열었는가?")["answer"],
+        qa("<script>import os</script> 다리는 누가 설계했나?")["answer"],
+    ]
     answers.append(qa("상인은 모두 몇 명인가?", grounding="cited", max_new_tokens=8)["answer"])
     before_saving = len(seen)
     qa.save_index(folder)

@@ -13,9 +13,19 @@ from koqas.koqas_prompts import passage_block
 from koqas.koqas_types import KoQasError
 from koqas.koqas_verification import verify
 
-SPECIAL = ["<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|match|>"]
+SPECIAL = [
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|match|>",
+]
 PIECES = st.lists(
-    st.one_of(st.sampled_from([*SPECIAL, "[3] ", "\n[2] ", "\u2028", "\u200b", "\u202e", "<|", "|>", "\0"]), st.text(max_size=8)),
+    st.one_of(
+        st.sampled_from([*SPECIAL, "[3] ", "\n[2] ", "\u2028", "\u200b", "\u202e", "<|", "|>", "\0"]),
+        st.text(max_size=8),
+    ),
     max_size=12,
 ).map("".join)
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

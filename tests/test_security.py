@@ -42,7 +42,9 @@ def test_every_weight_has_a_record_with_its_hash():
 
 
 def test_no_file_that_runs_code_when_it_is_read():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
     if listed == [""]:
         pytest.skip("a copy without git")
     assert [n for n in listed if Path(n).suffix in BY_CODE] == []

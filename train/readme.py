@@ -21,6 +21,7 @@ from koqas.koqas_types import KoQasError
 from koqas.train.evaluation.safety_tables import fuzzing_sentence, injection_sentence
 from koqas.train.evaluation.search_tables import robustness_table
 from koqas.train.evaluation.tables import claim_table, promise_table
+from koqas.train.evaluation.training_tables import preference_sentence, throughput_sentence, training_sentences
 from koqas.train.publishing.card import as_eval_result
 from koqas.train.publishing.measures import measured_in
 
@@ -233,6 +234,9 @@ BLOCKS: dict[str, Callable[[Records], str]] = {
     "robustness": lambda records: robustness_table(records.document("robustness.json")),
     "safety": lambda records: injection_sentence(records.document("injection.json")),
     "fuzzing": lambda records: fuzzing_sentence(records.document("fuzzing.json")),
+    "training": lambda records: training_sentences(records.document("training.json")),
+    "preference": lambda records: preference_sentence(records.document("preference_stage.json")),
+    "throughput": lambda records: throughput_sentence(records.document("throughput.json")),
     "promises": lambda records: promise_table(records.document(TRUST)["report"]),
 }
 
