@@ -30,8 +30,14 @@ from koqas.train.long_answers import read_long_answers
 from koqas.train.provenance import record_of
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE_FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-BASE_FILES += ("chat_template.jinja", "generation_config.json")
+BASE_FILES = (
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
 SHARED: dict[str, Any] = {
     "use_peft": True,
     "lora_r": 16,
