@@ -75,8 +75,10 @@ def write_index(parts: IndexParts, settings: IndexSettings, folder: str | os.Pat
         KoQasError: Something else stands there.
     """
     target = Path(folder)
-    if target.exists() and not is_index(target) and not (target.is_dir() and not any(target.iterdir())):
-        raise KoQasError("index", f"색인이 아닌 것이 이미 있습니다: {target}", "choose another folder")
+    with kept(target) as place:  # another writer may be between its two renames
+        empty = place.is_dir() and not any(place.iterdir())
+        if place.exists() and not empty and not (place / INDEX_FILE).is_file():
+            raise KoQasError("index", f"색인이 아닌 것이 이미 있습니다: {target}", "choose another folder")
     replace_folder(target, lambda building: _write(parts, settings, building))
 
 
@@ -194,7 +196,8 @@ def is_index(source: Any) -> bool:  # noqa: ANN401
     """Tell whether a value names a folder written by `Index.save`."""
     if not isinstance(source, (str, os.PathLike)) or len(os.fspath(source)) > 4096 or "\0" in os.fspath(source):
         return False
-    return os.path.isfile(standing(Path(source)) / INDEX_FILE)  # unlike Path.is_file, False for a long text
+    # A writer may move the folder between the two looks, so look again. Unlike Path.is_file, False for a long text.
+    return any(os.path.isfile(standing(Path(source)) / INDEX_FILE) for _ in range(3))
 
 
 def encoder_fingerprint(folder: Path) -> str:

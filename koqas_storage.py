@@ -49,27 +49,34 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = _aside(folder)
-    if standing(folder) == aside:
-        os.rename(aside, folder)
-    shutil.rmtree(aside, ignore_errors=True)
     building = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
         building.mkdir()
         write(building)
         with ExitStack() as held:
-            _locked(building, exclusively=True, held=held)  # the next writer waits until the old one is deleted
-            while folder.exists() and not _locked(folder, exclusively=True, held=held):
-                pass  # another writer was faster
-            if folder.exists():
-                os.rename(folder, aside)
-            os.rename(building, folder)
-            shutil.rmtree(aside, ignore_errors=True)
+            _locked(folder.parent, exclusively=True, held=held)  # the place aside belongs to one writer at a time
+            _locked(standing(folder), exclusively=True, held=held)  # readers first come to their end
+            _switch(building, folder)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def _switch(building: Path, folder: Path) -> None:
+    """Put one folder in the place of another; the caller keeps other writers away."""
+    aside = _aside(folder)
+    if standing(folder) == aside:  # a writer was killed between its two renames
+        os.rename(aside, folder)
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        if folder.exists():
+            os.rename(folder, aside)
+        os.rename(building, folder)
+    except BaseException:
         if standing(folder) == aside:
             os.rename(aside, folder)
         raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _aside(folder: Path) -> Path:

@@ -154,3 +154,26 @@ def test_two_writers(tmp_path):
             writer.kill()
             writer.communicate()
     assert {"river", "library", "turn"} <= Index.load(folder, None, SETTINGS).documents.keys()
+
+
+REPLACING = """
+import sys
+from pathlib import Path
+from koqas.koqas_storage import replace_folder
+
+def write(folder):
+    for name in "abcdefgh":
+        (folder / name).write_text(sys.argv[2])
+
+for _ in range(150):
+    replace_folder(Path(sys.argv[1]), write)
+"""
+
+
+def test_four_processes_replace_one_folder(tmp_path):
+    folder = tmp_path / "folder"
+    command = [sys.executable, "-c", REPLACING, str(folder)]
+    writers = [subprocess.Popen([*command, str(n)], cwd=ROOT) for n in range(4)]
+    assert [writer.wait(timeout=300) for writer in writers] == [0, 0, 0, 0]
+    assert len({file.read_text() for file in folder.iterdir()}) == 1 and len(list(folder.iterdir())) == 8
+    assert list(tmp_path.iterdir()) == [folder], "nothing is left aside"
