@@ -120,12 +120,12 @@ class Txtai:
         from txtai import Embeddings
 
         settings: dict[str, Any] = {"content": True}
-        if tokenizer is None:
-            settings["keyword"] = True
-        else:
+        if tokenizer is not None:
             settings["scoring"] = {"method": "bm25", "terms": True, "normalize": True, "tokenizer": tokenizer}
-        if vectors:
-            settings |= {"method": "external", "transform": vectors, "hybrid": True}
+        if vectors is None:
+            settings["keyword"] = True  # without it a dense model would be fetched
+        else:  # a plain function: any other object would be called to make one
+            settings |= {"method": "external", "transform": lambda texts: vectors(texts), "hybrid": True}
         self.embeddings = Embeddings(settings)
 
     def index(self, documents: Sequence[Document]) -> None:
