@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from koqas.koqas_types import KoQasError
-from koqas.train.evaluation.training_tables import overall_accuracy
+from koqas.train.evaluation.training_tables import overall_accuracy, training_sentences
 from koqas.train.throughput import Run, described, run_of
 
 PRINTS = "\nprint({'loss': '1.5', 'num_tokens': '1200'})\nprint({'loss': '1.25', 'num_tokens': '2400'})\n"
@@ -43,6 +43,15 @@ def test_accuracy_counts_every_pair_once():
         name: {"after": {"pairs": n, "accuracy": a}} for name, n, a in (("written", 30, 0.5), ("self_play", 60, 1))
     }
     assert overall_accuracy(held, "after") == pytest.approx(75 / 90)
+
+
+def test_the_three_commands_reached_what_the_card_says():
+    record = json.loads((ROOT / "results" / "training.json").read_text("utf-8"))
+    sft, dpo = record["sft"]["loss"], record["dpo"]
+    assert sft["last"] < sft["first"] and dpo["loss"]["last"] < dpo["loss"]["first"]
+    before, after = (overall_accuracy(dpo["held_out"], when) for when in ("before", "after"))
+    assert after > before and record["seconds"]["sft"] < 300 and not record["dirty"]
+    assert f"{before:.3f} → {after:.3f}" in training_sentences(record)
 
 
 @pytest.mark.slow
